@@ -1,0 +1,75 @@
+"""Refusals of bad input: each says what was wrong, what is allowed and, for a name, the nearest valid one."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ValueError:
+    """The error for a `name` that no `kind` has; the caller raises it."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+
+
+def check_number(
+    name: str, value: float, *, above: float | None = None, at_least: float | None = None, below: float | None = None
+) -> float:
+    """`value` as a float, refused unless finite and inside the given bounds."""
+    rule = " and ".join(
+        text
+        for limit, text in ((above, f"> {above}"), (at_least, f">= {at_least}"), (below, f"< {below}"))
+        if limit is not None
+    )
+    number = float(value)
+    inside = (
+        (above is None or number > above)
+        and (at_least is None or number >= at_least)
+        and (below is None or number < below)
+    )
+    if not math.isfinite(number) or not inside:
+        raise ValueError(f"`{name}` must be a finite number{' ' + rule if rule else ''}, got {value!r}")
+    return number
+
+
+def check_numbers(name: str, value: float | Tensor, **limits: float) -> None:
+    """`check_number` for a number or for a tensor with one number per run."""
+    if not isinstance(value, Tensor):
+        check_number(name, value, **limits)
+    elif value.numel() == 0:
+        raise ValueError(f"`{name}` is an empty tensor; give one number per run, at least one run")
+    else:
+        low, high = torch.aminmax(value.detach())
+        check_number(name, float(low), **limits)
+        check_number(name, float(high), **limits)
+
+
+def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:
+    """`x` as a floating-point tensor of finite entries whose last `core_ndim` dimensions are one element."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"`{name}` must be a torch.Tensor with {core_ndim} core dimension(s), got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise TypeError(
+            f"`{name}` must have a floating-point dtype (float64, float32, bfloat16, float16), got {x.dtype}"
+        )
+    if x.ndim < core_ndim:
+        raise ValueError(
+            f"`{name}` needs at least {core_ndim} dimension(s) (batch dimensions first), got shape {tuple(x.shape)}"
+        )
+    if x.numel() == 0:
+        raise ValueError(f"`{name}` is empty: shape {tuple(x.shape)}; every dimension must be at least 1")
+    if not torch.isfinite(x).all():
+        raise ValueError(f"`{name}` has entries that are NaN or infinite; all must be finite")
+    return x
+
+
+def check_same_shape(first: str, x: Tensor, second: str, y: Tensor) -> None:
+    """Refuses two tensors of different shapes."""
+    if x.shape != y.shape:
+        raise ValueError(f"`{first}` and `{second}` must have one shape, got {tuple(x.shape)} and {tuple(y.shape)}")

@@ -1,0 +1,126 @@
+"""A method: oracle + momentum + step rule + decay, as a pure function on batches of runs.
+
+The optimiser shell in `lmo.optim` and the runs in `experiments` call this same code, so what theory checks is what
+users train with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from lmo.checks import check_number, check_numbers
+from lmo.elements import Element, PerRun, add_scaled, scaled
+from lmo.momentum import Momentum, NoMomentum, complement
+from lmo.oracles.base import Oracle
+from lmo.randomness import Draw
+from lmo.step_rules import Fixed, StepRule
+
+
+class State(NamedTuple):
+    """Where a batch of runs is: the iterate, the momentum's buffer and the oracle's memory (None before step 0)."""
+
+    x: Element
+    buffer: Any
+    memory: Any
+
+
+class Move(NamedTuple):
+    """What one step did: what the oracle was fed, what it answered, and the γ of x + γd̂ (per run)."""
+
+    fed: Element
+    direction: Element
+    step: PerRun
+
+
+@dataclass(frozen=True)
+class Method:
+    """x⁺ = (1 − λγ)x + γ·oracle(m), m from `momentum`, γ from `step_rule`, λ = `weight_decay`.
+
+    The sign is in the oracle: its direction decreases ⟨m, ·⟩, so it is added.
+    """
+
+    oracle: Oracle
+    momentum: Momentum = field(default_factory=NoMomentum)
+    step_rule: StepRule = field(default_factory=Fixed)
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, kind in (("oracle", Oracle), ("momentum", Momentum), ("step_rule", StepRule)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"`{name}` must be a {kind.__name__}, got {getattr(self, name)!r}")
+        check_number("weight_decay", self.weight_decay, at_least=0.0)
+
+    def init(self, x: Element) -> State:
+        """The state at the start `x` (shape (*batch, *core), or a tuple of those)."""
+        return State(self.oracle.ball.check("x", x), None, None)
+
+    def step(
+        self,
+        state: State,
+        gradient: Element,
+        *,
+        step_size: PerRun,
+        alpha: PerRun | None = None,
+        gradient_before: Element | None = None,
+        draw: Draw | None = None,
+        objective: Callable[[Element], Tensor] | None = None,
+    ) -> tuple[State, Move]:
+        """One step of every run.
+
+        Args:
+            gradient: the (stochastic) gradient at state.x, same shape.
+            step_size: γ > 0 (for `Adaptive`: its factor); a number, one per run, or a tuple with one per layer.
+            alpha: weight of the new gradient in (0, 1]; the same forms; required by momenta that average.
+            gradient_before: the same sample's gradient at the previous iterate, for momenta that correct by it; none
+                of the present ones does, and passing it is refused.
+            draw: the randomness of this step, for oracles that need it.
+            objective: f, one value per run, only for oracles that play against it (`Worst`).
+
+        Raises:
+            TypeError, ValueError: NaN or infinite gradients, wrong shapes, numbers out of range.
+        """
+        core_ndim = self.oracle.ball.core_ndim
+        self.oracle.ball.check("gradient", gradient)
+        self.oracle.ball.check_pair(state.x, gradient)
+        if gradient_before is not None:
+            raise ValueError(f"`gradient_before` is not used by the momentum {self.momentum.name!r}; leave it out")
+        for size in step_size if isinstance(step_size, tuple) else (step_size,):
+            check_numbers("step_size", size, at_least=0.0)
+        self._check_alpha(alpha)
+        buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim)
+        gamma, decay = self.step_rule(step_size, fed, self.oracle.ball)
+        x = state.x
+        if self.weight_decay:
+            shrink = scaled_number(decay, self.weight_decay)
+            x = scaled(x, complement(shrink), core_ndim)
+        harm = None
+        if objective is not None:
+
+            def harm(d: Element) -> Tensor:
+                return objective(add_scaled(x, d, gamma, core_ndim))
+
+        direction, memory = self.oracle(fed, state.memory, draw, harm)
+        return State(add_scaled(x, direction, gamma, core_ndim), buffer, memory), Move(fed, direction, gamma)
+
+    def _check_alpha(self, alpha: PerRun | None) -> None:
+        if not self.momentum.needs_alpha:
+            if alpha is not None:
+                raise ValueError("`alpha` was given, but the method has no momentum; leave it out")
+            return
+        if alpha is None:
+            raise ValueError("`alpha`, the weight of the new gradient in (0, 1], is required (it is 1 − beta)")
+        for a in alpha if isinstance(alpha, tuple) else (alpha,):
+            check_numbers("alpha", a, above=0.0)
+            if (a.max() if isinstance(a, Tensor) else a) > 1:
+                raise ValueError(
+                    f"`alpha` must be <= 1: it is the weight of the new gradient (1 − beta), got {alpha!r}"
+                )
+
+
+def scaled_number(value: PerRun, factor: float) -> PerRun:
+    """factor · value for every form of a per-run scalar."""
+    return tuple(v * factor for v in value) if isinstance(value, tuple) else value * factor

@@ -1,0 +1,56 @@
+"""Randomness as a function of (seed, purpose, step): drawn once per distinct seed, gathered to the runs that use it.
+
+Two runs with one seed see the same numbers (common random numbers), and a run sees the same numbers in any batch, on
+any device, after any resume.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """The random numbers of one step.
+
+    Args:
+        seeds: one non-negative integer per run, in the shape of the batch (an int: no batch dimension).
+        step: number of the step, from 0; give −1 for what happens before the first step.
+        device: where the tensors go; the numbers are made on the CPU, so they are the same on every device.
+    """
+
+    def __init__(self, seeds: int | Sequence[int] | np.ndarray, step: int, device: torch.device | str = "cpu") -> None:
+        array = np.asarray(seeds)
+        if array.size == 0 or not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
+            raise ValueError(f"`seeds` must be non-negative integers, one per run, at least one; got {seeds!r}")
+        self.batch_shape = array.shape
+        self.step = int(step)
+        self.device = torch.device(device)
+        self._distinct, where = np.unique(array, return_inverse=True)
+        self._where = torch.as_tensor(where.reshape(-1), device=self.device)
+        self._seeds = array
+
+    def normal(self, purpose: str, shape: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
+        """Standard normal numbers, shape (*batch, *shape)."""
+        return self._gather(purpose, lambda source: source.standard_normal(tuple(shape)), shape).to(dtype)
+
+    def integers(self, purpose: str, high: int, shape: Sequence[int]) -> Tensor:
+        """Integers uniform in [0, high), shape (*batch, *shape), int64."""
+        return self._gather(purpose, lambda source: source.integers(high, size=tuple(shape)), shape)
+
+    def rows(self, index: np.ndarray) -> Draw:
+        """The draw of the runs `index` of a one-dimensional batch."""
+        return Draw(self._seeds[index], self.step, self.device)
+
+    def _gather(self, purpose: str, make: Callable[[np.random.Generator], np.ndarray], shape: Sequence[int]) -> Tensor:
+        word = (zlib.crc32(purpose.encode()) << 32) | (self.step & 0xFFFFFFFF)
+        drawn = [
+            make(np.random.Generator(np.random.Philox(key=np.array([seed, word], dtype=np.uint64))))
+            for seed in self._distinct
+        ]
+        table = torch.as_tensor(np.stack(drawn), device=self.device)
+        return table[self._where].reshape(*self.batch_shape, *shape)

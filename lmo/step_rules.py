@@ -1,0 +1,68 @@
+"""Step rules: how far a run moves along the oracle's direction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from lmo.balls import NormBall
+from lmo.checks import check_number
+from lmo.elements import Element, PerRun
+
+
+class StepRule(ABC):
+    """From the `step_size` that the user gives: the γ of x + γd̂, and the size that weight decay is multiplied with."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        """(γ, decay size): the iterate becomes (1 − weight_decay · decay size) x + γ d̂."""
+
+
+@dataclass(frozen=True)
+class Fixed(StepRule):
+    """γ = step_size."""
+
+    name: ClassVar[str] = "fixed"
+
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        return step_size, step_size
+
+
+@dataclass(frozen=True)
+class Adaptive(StepRule):
+    """γ_k = step_size · ‖m_k‖_*: `step_size` is then c/(Lb²) of theorem `adaptive-step` (D2), not a length."""
+
+    name: ClassVar[str] = "adaptive"
+
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        size: Tensor = ball.dual_norm(fed)
+        if isinstance(step_size, tuple):
+            gamma: PerRun = tuple(s * size for s in step_size)
+        else:
+            gamma = step_size * size
+        return gamma, gamma
+
+
+@dataclass(frozen=True)
+class ShapeScaled(StepRule):
+    """γ = factor · step_size, weight decay with the unadjusted step_size (torch.optim.Muon).
+
+    Theory's γ is this product, the effective step size; so τ = step_size · weight_decay, and the ball that decay
+    keeps the iterates in has radius factor/weight_decay.
+    """
+
+    factor: float
+    name: ClassVar[str] = "fixed"
+
+    def __post_init__(self) -> None:
+        check_number("factor", self.factor, above=0.0)
+
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        if isinstance(step_size, tuple):
+            return tuple(self.factor * s for s in step_size), step_size
+        return self.factor * step_size, step_size
