@@ -1,0 +1,96 @@
+"""Theory: statements as sympy, their proofs as chains of inequalities, their evaluation, tuning and checks.
+
+`theorems` is a Mapping from names (and labels, as aliases) to `Theorem`; it finds the files of `bounds/statements` by
+walking the folder at first use, so `import bounds` takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bounds.theorem import Theorem
+
+
+class _Theorems(Mapping[str, "Theorem"]):
+    """Names → theorems, in the order D1, D1-H, D2, S1 …; labels work as keys but are not iterated."""
+
+    @cached_property
+    def _by_name(self) -> dict[str, Theorem]:
+        import importlib
+        import pkgutil
+
+        from bounds import statements
+        from bounds.theorem import Theorem
+
+        found: list[Theorem] = []
+        for info in pkgutil.iter_modules(statements.__path__):
+            module = importlib.import_module(f"bounds.statements.{info.name}")
+            found += [thing for thing in vars(module).values() if isinstance(thing, Theorem)]
+        return {theorem.name: theorem for theorem in sorted(found, key=lambda t: t.label)}
+
+    def __getitem__(self, name: str) -> Theorem:
+        by_label = {theorem.label: theorem for theorem in self._by_name.values()}
+        found = self._by_name.get(name) or by_label.get(name)
+        if found is None:
+            from bounds.evaluate import unknown_name
+
+            raise _UnknownTheorem(str(unknown_name("theorem", name, [*self._by_name, *by_label])))
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name or name in {theorem.label for theorem in self._by_name.values()}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+class _UnknownTheorem(KeyError, ValueError):
+    """A KeyError (as a Mapping must raise) that prints its sentence, not its repr."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+theorems: Mapping[str, Theorem] = _Theorems()
+
+
+def load(name_or_file: str) -> Theorem:
+    """A theorem by name or label, or the one that a Python file defines (the file is run: use your own).
+
+    `ValueError`: no such name; a file that cannot be read or does not define exactly one `Theorem`.
+    """
+    if not str(name_or_file).endswith(".py"):
+        return theorems[name_or_file]
+    import importlib.util
+
+    from bounds.theorem import Theorem
+
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise ValueError(f"there is no file {name_or_file!r}; give a Python file that defines one Theorem, or a name")
+    spec = importlib.util.spec_from_file_location(f"theorem_file_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{name_or_file} could not be run: {type(error).__name__}: {error}") from error
+    found = {id(t): t for t in vars(module).values() if isinstance(t, Theorem) and t not in theorems.values()}
+    if len(found) != 1:
+        raise ValueError(f"{name_or_file} must define exactly one Theorem, it defines {len(found)}")
+    return next(iter(found.values()))
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Theorem", "Tuning", "Metric", "MEAN", "MINIMUM"):
+        from bounds import theorem
+
+        return getattr(theorem, name)
+    raise AttributeError(f"module 'bounds' has no attribute {name!r}")

@@ -1,0 +1,130 @@
+"""What a statement assumes, as objects that say whether a setting meets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a run before it starts: everything that an assumption can ask.
+
+    error_model: "exact", "additive" (‖d̂ − lmo‖ ≤ δ promised), "measured" (ε, η read off the run) or "none".
+    """
+
+    hilbert: bool
+    stochastic: bool
+    momentum: str
+    start: str
+    step: str
+    decay: bool
+    smooth: bool = True
+    bounded_below: bool = True
+    noise_bounded: bool = True
+    error_model: str = "additive"
+
+
+class Assumption(Protocol):
+    """Something a theorem needs; `needs` lists the code names of its constants."""
+
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+    def holds_for(self, setting: Setting) -> str | None:
+        """None where the setting meets the assumption, else why it does not."""
+        ...
+
+    def words(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖ and f bounded below."""
+
+    needs: tuple[str, ...] = ("initial_gap", "smoothness")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        if not setting.smooth:
+            return "the problem declares no smoothness constant for this norm"
+        return None if setting.bounded_below else "the problem is not bounded below"
+
+    def words(self) -> str:
+        return "f is bounded below and L-smooth in the norm of the ball"
+
+
+@dataclass(frozen=True)
+class OracleWithin:
+    """⟨m, d̂⟩ ≤ −(1−ε)‖m‖_* and ‖d̂‖ ≤ 1+η at every step; an additive δ implies ε = η = δ."""
+
+    needs: tuple[str, ...] = ("epsilon", "eta")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return "nothing bounds the oracle's error" if setting.error_model == "none" else None
+
+    def words(self) -> str:
+        return "the oracle keeps its ε and η (additive model: ε = η = δ) at every step"
+
+
+@dataclass(frozen=True)
+class HilbertAdditive:
+    """A Hilbert norm (ℓ2, Frobenius) and ‖d̂ − lmo(∇f)‖₂ ≤ δ at every step."""
+
+    needs: tuple[str, ...] = ("delta",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        if not setting.hilbert:
+            return "the norm is not a Hilbert norm"
+        additive = setting.error_model in ("exact", "additive")
+        return None if additive else "the oracle promises no additive error δ"
+
+    def words(self) -> str:
+        return "the norm is a Hilbert norm and ‖d̂ − lmo‖₂ ≤ δ at every step"
+
+
+@dataclass(frozen=True)
+class ExactGradients:
+    """The oracle is fed the true gradient."""
+
+    needs: tuple[str, ...] = ()
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return "the gradients are stochastic" if setting.stochastic else None
+
+    def words(self) -> str:
+        return "gradients are exact"
+
+
+@dataclass(frozen=True)
+class UnbiasedNoise:
+    """Unbiased gradients with E‖ξ‖₂² ≤ σ² given the past, and ‖v‖_* ≤ ρ‖v‖₂."""
+
+    needs: tuple[str, ...] = ("noise_std", "norm_ratio")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        if not setting.stochastic:
+            return "the gradients are exact (use the deterministic statements)"
+        return None if setting.noise_bounded else "no bound on the variance is known"
+
+    def words(self) -> str:
+        return "stochastic gradients are unbiased with E‖ξ‖₂² ≤ σ² given the past"
+
+
+@dataclass(frozen=True)
+class Describes:
+    """The method that a statement is about, as data that experiments match to an `lmo.Method`."""
+
+    momentum: str  # none | ema | nesterov
+    start: str = "first gradient"  # first gradient | zero
+    step: str = "fixed"  # fixed | adaptive
+    decay: bool = False
+
+    def differs_from(self, setting: Setting) -> str | None:
+        """None where the setting runs this method, else what differs."""
+        mine = (("momentum", self.momentum), ("step", self.step), ("decay", self.decay))
+        for name, value in mine:
+            if getattr(setting, name) != value:
+                return f"the method's {name} is {getattr(setting, name)!r}, the statement's {value!r}"
+        if self.momentum != "none" and setting.start != self.start:
+            return f"the momentum starts at {setting.start!r}, the statement's at {self.start!r}"
+        return None

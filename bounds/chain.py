@@ -1,0 +1,88 @@
+"""Proof chains: inequalities with multipliers, what momentum adds, and the closing rule that turns steps into a bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from bounds.inequalities import Inequality, e, f, f_next, g
+from bounds.memory import Memory
+from bounds.symbols import STEP_VARIABLES, Delta, K
+
+
+class BrokenChain(ValueError):
+    """The inequalities do not add up to a statement about the metric; the message says which term is left over."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a chain proves: metric^power ≤ Σ contributions (or `floor`, where a step condition fails).
+
+    contributions: name of an inequality → its additive share of the bound on metric^power.
+    rate: A in the step inequality A·g^power ≤ f_k − f_{k+1} + …
+    memory_rate: the coefficient of ‖m − ∇f‖_* in it.
+    """
+
+    value: sp.Expr
+    contributions: dict[str, sp.Expr]
+    rate: sp.Expr
+    memory_rate: sp.Expr
+
+
+@dataclass(frozen=True)
+class Telescope:
+    """Sum A·g_k^p ≤ f_k − f_{k+1} + R + B·‖m − ∇f‖_* over k, use f_K ≥ inf f, divide by KA.
+
+    Gives avg g^p ≤ (Δ/K + R + B·M)/A. floor: either some g_k < floor, or every multiplier was ≥ 0; so the minimum is
+    at most the larger of the two.
+    """
+
+    power: int = 1
+    floor: sp.Expr | None = None
+
+    def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
+        """The bound that the step inequalities and the memory prove, or `BrokenChain`."""
+        combined = sp.expand(sp.Add(*(i.weight * i.slack for i in step)))
+        drop = sp.expand(combined - (f - f_next))
+        rate = sp.factor(-drop.coeff(g, self.power))
+        memory_rate = sp.factor(drop.coeff(e, 1))
+        rest = sp.expand(drop + rate * g**self.power - memory_rate * e)
+        left = rest.free_symbols & STEP_VARIABLES
+        if left:
+            names = ", ".join(sorted(map(str, left)))
+            raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {sp.simplify(rest)}")
+        if rate == 0 or (memory_rate != 0) != (memory is not None):
+            raise BrokenChain(
+                f"the chain bounds {rate}·g^{self.power} and uses {memory_rate} times the momentum error, "
+                f"but {'no' if memory is None else 'a'} memory is given"
+            )
+        contributions = {"telescope": Delta / (K * rate)}
+        for i in step:
+            constant = sp.Add(
+                *(t for t in sp.Add.make_args(sp.expand(i.weight * i.slack)) if not t.free_symbols & STEP_VARIABLES)
+            )
+            if constant != 0:
+                contributions[i.name] = sp.factor(constant / rate)
+        for name, part in memory.parts() if memory else ():
+            contributions[name] = memory_rate * part / rate
+        total = sp.Add(*contributions.values())
+        value = total if self.power == 1 else sp.sqrt(sp.factor(total))
+        return Derived(value if self.floor is None else sp.Max(self.floor, value), contributions, rate, memory_rate)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A proof: step inequalities, what bounds the momentum error, and the closing rule."""
+
+    step: tuple[Inequality, ...]
+    closing: Telescope
+    memory: Memory | None = None
+
+    def derive(self) -> Derived:
+        """The bound that this chain proves; `BrokenChain` where it proves none."""
+        return self.closing.close(self.step, self.memory)
+
+    def names(self) -> list[str]:
+        """The names of all its inequalities, in the order of the proof."""
+        return [i.name for i in self.step] + ([name for name, _ in self.memory.parts()] if self.memory else [])

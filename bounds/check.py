@@ -1,0 +1,276 @@
+"""The symbolic checks of a statement: does the chain yield the claim, are the tunings optimal, is anything vacuous?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from bounds import evaluate
+from bounds.chain import BrokenChain, Derived
+from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma
+from bounds.symbols import alpha as alpha_symbol
+from bounds.theorem import Theorem
+
+_POINTS = 6  # rational sample points that a statement must survive before the full simplification
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one statement; `detail` says what failed, or what was shown."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check(theorem: Theorem) -> list[Check]:
+    """All checks, in order. A statement is sound when every one passed."""
+    checks: list[Callable[[Theorem], Check]] = [
+        check_chain,
+        check_weights,
+        check_memory,
+        check_tuning,
+        check_value,
+        check_limits,
+        check_units,
+        check_monotone,
+        check_vacuity,
+    ]
+    return [run(theorem) for run in checks]
+
+
+def identical(left: sp.Expr, right: sp.Expr) -> bool:
+    """Whether two expressions are equal: rational points first (they kill most wrong ones), then simplification."""
+    for point in sample_points(left - right):
+        difference = evaluate.at_rational(left - right, point)
+        if difference != 0 and abs(sp.N(difference, 40)) > sp.Float("1e-30") * (1 + abs(sp.N(left.subs(point), 20))):
+            return False
+    return sp.simplify(left - right) == 0 or sp.simplify(sp.radsimp(sp.expand(left - right))) == 0
+
+
+def sample_points(expression: sp.Expr, count: int = _POINTS) -> list[dict[sp.Symbol, sp.Rational]]:
+    """Deterministic rational points inside every constant's rule."""
+    source = random.Random(0)
+    symbols = evaluate.symbols_of(expression)
+    points = []
+    for _ in range(count):
+        point = {}
+        for symbol in symbols:
+            constant = BY_SYMBOL[symbol]
+            unit_interval = constant.at_most == 1 or constant.below == 1
+            low = sp.Rational(source.randint(1, 96), 97)
+            point[symbol] = low if unit_interval or symbol is eta else sp.Rational(source.randint(5, 400), 37)
+            if symbol is K:
+                point[symbol] = sp.Integer(source.randint(2, 60))
+        points.append(point)
+    return points
+
+
+def check_chain(theorem: Theorem) -> Check:
+    """The chain's bound equals the claim, symbol for symbol."""
+    try:
+        derived = theorem.proof.derive()
+    except BrokenChain as error:
+        return Check("chain yields the claim", False, str(error))
+    if identical(derived.value, theorem.claim):
+        return Check("chain yields the claim", True, f"{len(theorem.proof.names())} inequalities add up to it exactly")
+    return Check("chain yields the claim", False, blame(theorem, derived))
+
+
+def blame(theorem: Theorem, derived: Derived) -> str:
+    """Which inequality's term would have to change, and by what factor, for the chain to yield the claim."""
+    power = theorem.proof.closing.power
+    claim = theorem.claim**power
+    if theorem.proof.closing.floor is not None and isinstance(claim, sp.Max):
+        others = [a for a in claim.args if a != theorem.proof.closing.floor]
+        if len(others) != 1:
+            return f"the claim's floor is not the chain's, {theorem.proof.closing.floor}, which `alignment` needs"
+        claim = others[0]
+    total = sp.Add(*derived.contributions.values())
+    factors = {"alignment": sp.simplify(claim / total)}
+    for name, term in derived.contributions.items():
+        rest = sp.Add(*(t for n, t in derived.contributions.items() if n != name))
+        factors[name] = factors.get(name) if name == "alignment" else sp.simplify((claim - rest) / term)
+    name = min(factors, key=lambda n: (sp.count_ops(factors[n]) + len(factors[n].free_symbols), n != "alignment"))
+    term = total if name == "alignment" else derived.contributions[name]
+    power_note = "" if power == 1 else f" (of the claim to the power {power})"
+    return (
+        f"inequality `{name}` fails: the chain proves its term {sp.simplify(term)}{power_note}, "
+        f"the claim has {factors[name]} times that"
+    )
+
+
+def check_weights(theorem: Theorem) -> Check:
+    """Every multiplier is ≥ 0, or ≥ 0 above the floor that the closing rule carries."""
+    excess = sp.Symbol("h", nonnegative=True)
+    for i in theorem.proof.step:
+        weight = i.weight
+        if i.only_above is not None:
+            if theorem.proof.closing.floor is None or not identical(i.only_above, theorem.proof.closing.floor):
+                return Check(
+                    "multipliers >= 0", False, f"`{i.name}` needs the floor {i.only_above} in the closing rule"
+                )
+            from bounds.inequalities import g
+
+            weight = weight.subs(g, i.only_above + excess)
+        if not sp.factor(sp.together(weight)).is_nonnegative:
+            return Check("multipliers >= 0", False, f"the multiplier of `{i.name}` is not shown to be >= 0: {weight}")
+    return Check("multipliers >= 0", True, f"{len(theorem.proof.step)} multipliers")
+
+
+def check_memory(theorem: Theorem) -> Check:
+    """The momentum's recursion splits as claimed and its geometric sums are right."""
+    memory = theorem.proof.memory
+    for name, zero in memory.proof() if memory else ():
+        if zero != 0:
+            return Check("memory recursion", False, f"{name}: {zero} should be 0")
+    return Check("memory recursion", True, "the parts obey the momentum's own recursion" if memory else "no memory")
+
+
+def check_tuning(theorem: Theorem) -> Check:
+    """The tuned parameters minimise what the statement says they minimise."""
+    name = f"tuning ({theorem.tuning_is})"
+    if not theorem.tuning or theorem.step is not gamma:
+        return _check_step(theorem, name)
+    target = theorem.leading if theorem.tuning_is == "leading terms" else theorem.claim
+    if target is None:
+        return Check(name, False, "a tuning of leading terms needs `leading`")
+    if theorem.tuning_is == "kink":
+        return _check_kink(theorem, name)
+    resolved = _resolved(theorem)
+    for symbol in theorem.tuning:
+        slope = sp.diff(target, symbol).subs(resolved)
+        if not identical(slope, sp.Integer(0)):
+            return Check(name, False, f"the derivative in {symbol} at the tuned point is {sp.simplify(slope)}, not 0")
+        bend = sp.diff(target, symbol, 2).subs(resolved)
+        if any(sp.N(evaluate.at_rational(bend, p)) <= 0 for p in sample_points(bend)):
+            return Check(name, False, f"the tuned {symbol} is not a minimiser: the second derivative is not positive")
+    if theorem.tuning_is == "leading terms":
+        return _check_leading(theorem, name)
+    return Check(name, True, "stationary, with positive second derivatives")
+
+
+def _resolved(theorem: Theorem) -> dict[sp.Symbol, sp.Expr]:
+    alpha_value = {alpha_symbol: theorem.tuning[alpha_symbol]} if alpha_symbol in theorem.tuning else {}
+    return {s: (v if s is alpha_symbol else v.subs(alpha_value)) for s, v in theorem.tuning.items()}
+
+
+def _check_step(theorem: Theorem, name: str) -> Check:
+    """A step that the proof fixes: it maximises the guaranteed decrease c·γ·g − Lγ²b²/2 and is the stated factor × g."""
+    from bounds.inequalities import g
+
+    size = sp.Symbol("s", positive=True)
+    decrease = c * size * g - L * size**2 * b**2 / 2
+    best = sp.solve(sp.diff(decrease, size), size)[0]
+    if not identical_step(best, theorem.step) or not identical_step(theorem.tuning.get(gamma, 0) * g, theorem.step):
+        return Check(
+            name, False, f"the step of the proof is {theorem.step}; the largest guaranteed decrease is at {best}"
+        )
+    return Check(name, True, "the step maximises the guaranteed decrease")
+
+
+def identical_step(left: sp.Expr, right: sp.Expr) -> bool:
+    """Equality of rational expressions that may hold run columns."""
+    return sp.cancel(left - right) == 0
+
+
+def _check_kink(theorem: Theorem, name: str) -> Check:
+    if not isinstance(theorem.claim, sp.Max) or len(theorem.claim.args) != 2:
+        return Check(name, False, "a kink needs a claim that is the maximum of two branches")
+    first, second = theorem.claim.args
+    at = {gamma: theorem.tuning[gamma]}
+    if not identical(first.subs(at), second.subs(at)):
+        return Check(name, False, f"the branches differ at the tuned step: {sp.simplify((first - second).subs(at))}")
+    slopes = [
+        sorted(float(sp.N(evaluate.at_rational(sp.diff(branch, gamma).subs(at), p))) for branch in (first, second))
+        for p in sample_points(theorem.tuning[gamma])
+    ]
+    if any(low > 0 or high < 0 for low, high in slopes):
+        return Check(name, False, "one branch does not fall while the other rises at the tuned step")
+    return Check(name, True, "the branches meet there, one falling and one rising")
+
+
+def _check_leading(theorem: Theorem, name: str) -> Check:
+    """claim / leading → 1 for small α with α²K → ∞, at γ of the order that balances: γ = α·√K⁻¹-free sample points."""
+    ratio = theorem.claim / theorem.leading  # type: ignore[operator]
+    for point in sample_points(ratio, 3):
+        far = {**point, alpha_symbol: sp.Rational(1, 10**8), K: sp.Integer(10) ** 30}
+        far[gamma] = sp.Rational(1, 10**12)
+        plain = ratio.replace(lambda e: type(e).__name__ == "ZeroStart", lambda e: sp.Integer(1))
+        value = float(sp.N(evaluate.at_rational(plain, far), 30))
+        if abs(value - 1) > 1e-3:
+            return Check(name, False, f"the leading terms are not the claim's for small alpha: ratio {value:.6g}")
+    return Check(name, True, "stationary for the leading terms, and those are the claim's for small alpha")
+
+
+def check_value(theorem: Theorem) -> Check:
+    """The stated value is the claim (or its leading terms) at the tuned parameters."""
+    if theorem.tuned_value is None:
+        return Check("value at the tuning", True, "none stated")
+    target = theorem.leading if theorem.tuning_is == "leading terms" else theorem.claim
+    reached = target.subs(_resolved(theorem)) if theorem.step is gamma else theorem.claim  # type: ignore[union-attr]
+    if isinstance(reached, sp.Max):
+        reached = reached.args[0]
+    if identical(reached, theorem.tuned_value):
+        return Check("value at the tuning", True, str(theorem.tuned_value))
+    return Check("value at the tuning", False, f"stated {theorem.tuned_value}, reached {sp.simplify(reached)}")
+
+
+def check_limits(theorem: Theorem) -> Check:
+    """The stated special cases come out of the claim."""
+    for substitutions, expected in theorem.limits:
+        value = theorem.claim.subs(substitutions)
+        if isinstance(value, sp.Max):
+            same = all(identical(a, expected) for a in value.args)
+        else:
+            same = identical(value, expected)
+        if not same:
+            return Check("limits", False, f"at {dict(substitutions)} the claim is {sp.simplify(value)}, not {expected}")
+    return Check("limits", True, f"{len(theorem.limits)} special case(s)")
+
+
+def check_units(theorem: Theorem) -> Check:
+    """Scaling the objective by F and the norm by X scales the claim by F/X."""
+    scale_f, scale_x = sp.Rational(7, 3), sp.Rational(5, 11)
+    for point in sample_points(theorem.claim, 3):
+        scaled = {s: v * scale_f ** BY_SYMBOL[s].unit[0] * scale_x ** BY_SYMBOL[s].unit[1] for s, v in point.items()}
+        ratio = evaluate.at_rational(theorem.claim, scaled) / evaluate.at_rational(theorem.claim, point)
+        if abs(sp.N(ratio * scale_x / scale_f, 30) - 1) > 1e-12:
+            return Check("units", False, "the claim does not scale as an objective over a length")
+    return Check("units", True, "objective / length")
+
+
+def check_monotone(theorem: Theorem) -> Check:
+    """A larger error of the oracle never lowers the claim."""
+    plain = theorem.claim.subs({b: 1 + eta, c: 1 - epsilon})
+    for symbol in (epsilon, eta, delta):
+        if symbol not in plain.free_symbols:
+            continue
+        for point in sample_points(plain):
+            if symbol is delta and isinstance(plain, sp.Max) and theorem.tuned_value is not None:
+                slope = sp.diff(theorem.tuned_value, delta)
+            else:
+                slope = sp.diff(plain, symbol)
+            if sp.N(evaluate.at_rational(slope, point)) < 0:
+                return Check("monotone in the error", False, f"the claim falls in {symbol} at {point}")
+    return Check("monotone in the error", True, "never falls as the oracle gets worse")
+
+
+def check_vacuity(theorem: Theorem) -> Check:
+    """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
+    usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
+    needed = set(evaluate.code_names(theorem.claim))
+    two_sided = bool(needed & {"epsilon", "eta"})
+    for value in theorem.tuning.values():
+        needed |= set(evaluate.code_names(value))
+    given = {k: v for k, v in usual.items() if k in needed or (k == "delta" and two_sided)}
+    tuned = theorem.tune(**given)
+    allowed = (tuned.alpha is None or 0 < float(tuned.alpha) <= 1) and (tuned.step_size is None or tuned.step_size > 0)
+    if not allowed or not 0 < float(tuned.value) < float("inf"):
+        return Check("not vacuous", False, f"no allowed parameters at usual values {given}")
+    return Check(
+        "not vacuous", True, f"value {float(tuned.value):.4g} at {', '.join(f'{k}={v:g}' for k, v in given.items())}"
+    )

@@ -1,0 +1,114 @@
+"""From keyword constants to numbers: names, rules, the additive view δ, and vectorised evaluation of expressions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from bounds.memory import zero_start
+from bounds.symbols import CONSTANTS, b, c, delta, epsilon, eta
+
+Numbers = dict[str, np.ndarray]
+
+
+def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ValueError:
+    """The error for a `name` that is none of `allowed`; the caller raises it."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+
+
+def code_names(expression: sp.Expr) -> list[str]:
+    """The constants that an expression needs, in the order of the table; b and c stand for eta and epsilon."""
+    symbols = set(expression.free_symbols)
+    symbols |= ({eta} if b in symbols else set()) | ({epsilon} if c in symbols else set())
+    return [code for code, constant in CONSTANTS.items() if constant.symbol in symbols]
+
+
+def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -> Numbers:
+    """The constants as float arrays, ε and η filled in from `delta` (or 0, an exact oracle, where none is given).
+
+    Raises `ValueError`: unknown, missing or contradictory names, NaN, values outside a constant's rule.
+    """
+    needed = list(needed)
+    two_sided = "epsilon" in needed or "eta" in needed
+    allowed = needed + (["delta"] if two_sided and "delta" not in needed else [])
+    for name in given:
+        if name not in allowed:
+            if name in CONSTANTS:
+                raise ValueError(f"{who} has no constant {name!r}; its constants are {', '.join(allowed)}")
+            raise unknown_name(f"constant of {who}", name, allowed)
+    numbers = {name: _checked(name, value) for name, value in given.items()}
+    if two_sided:
+        if "delta" in numbers and ("epsilon" in numbers or "eta" in numbers):
+            raise ValueError(f"{who}: give either delta (then epsilon = eta = delta) or epsilon and eta, not both")
+        fallback = numbers.pop("delta", np.asarray(0.0))
+        for name in ("epsilon", "eta"):
+            if name in needed:
+                numbers.setdefault(name, fallback)
+    elif "delta" in needed:
+        numbers.setdefault("delta", np.asarray(0.0))
+    missing = [name for name in needed if name not in numbers]
+    if missing:
+        meaning = "; ".join(f"{name}: {CONSTANTS[name].meaning}" for name in missing)
+        hint = ". `tune` finds step_size and alpha" if {"step_size", "alpha"} & set(missing) else ""
+        raise ValueError(f"{who} needs {', '.join(missing)} ({meaning}){hint}")
+    return numbers
+
+
+def _checked(name: str, value: Any) -> np.ndarray:
+    constant = CONSTANTS[name]
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be a number or an array of numbers, got {value!r}") from error
+    inside = np.isfinite(array)
+    for limit, test in (
+        (constant.above, np.greater),
+        (constant.at_least, np.greater_equal),
+        (constant.below, np.less),
+        (constant.at_most, np.less_equal),
+    ):
+        if limit is not None:
+            inside &= test(array, limit)
+    if array.size == 0 or not inside.all():
+        bad = "an empty array" if array.size == 0 else f"{array[~inside].flat[0]:g}" if array.ndim else f"{value!r}"
+        rule = constant.rule or "finite"
+        raise ValueError(f"`{name}` ({constant.meaning}) must be finite and {rule}, got {bad}")
+    return array
+
+
+@lru_cache(maxsize=512)
+def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
+    """The code names an expression needs and a numpy function of them."""
+    names = tuple(code_names(expression))
+    plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
+    modules = [{"ZeroStart": zero_start, "Max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))}, "numpy"]
+    function = sp.lambdify([CONSTANTS[name].symbol for name in names], plain, modules)
+    return names, function
+
+
+def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
+    """The expression at checked constants, broadcast over their shapes."""
+    names, function = compiled(expression)
+    shape = np.broadcast_shapes(*(np.shape(numbers[name]) for name in names)) if names else ()
+    return np.broadcast_to(np.asarray(function(*(numbers[name] for name in names)), dtype=float), shape)
+
+
+def at_rational(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr:
+    """The exact value at a rational point given for constants; b and c follow from ε and η."""
+    known = dict(point)
+    known[b] = 1 + known.get(eta, known.get(delta, sp.Integer(0)))
+    known[c] = 1 - known.get(epsilon, known.get(delta, sp.Integer(0)))
+    return expression.subs(known)
+
+
+def symbols_of(expression: sp.Expr) -> list[sp.Symbol]:
+    """The constants of the table (not b, c) that an expression needs, as symbols."""
+    return [CONSTANTS[name].symbol for name in code_names(expression)]

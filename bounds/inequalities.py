@@ -1,0 +1,77 @@
+"""The inequalities that proofs are made of: each a slack that is ≥ 0 when its assumption holds, with its multiplier.
+
+A chain names the inequalities it uses; the symbolic check adds them up, and a run evaluates each slack on its columns
+(bounds.symbols.COLUMNS), so a wrong assumption shows as a negative slack and a loose proof as a large one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from bounds.symbols import COLUMNS, L, b, c, delta, gamma
+
+f, f_next = COLUMNS["objective"], COLUMNS["objective_next"]
+g, m = COLUMNS["gradient_norm"], COLUMNS["fed_norm"]
+fed_alignment, gradient_alignment = COLUMNS["fed_alignment"], COLUMNS["gradient_alignment"]
+n, e = COLUMNS["direction_norm"], COLUMNS["error_norm"]
+
+
+@dataclass(frozen=True)
+class Inequality:
+    """slack ≥ 0, used with multiplier `weight` ≥ 0.
+
+    only_above: where given, the weight is ≥ 0 only while the gradient norm is at least this; the closing rule must
+    then carry it as its floor.
+    """
+
+    name: str
+    slack: sp.Expr
+    weight: sp.Expr
+    because: str
+    only_above: sp.Expr | None = None
+
+
+def smoothness(step_size: sp.Expr = gamma) -> Inequality:
+    """f(x⁺) ≤ f(x) + γ⟨∇f, d̂⟩ + Lγ²‖d̂‖²/2: the descent lemma in the norm of the ball."""
+    slack = f + step_size * gradient_alignment + L * step_size**2 * n**2 / 2 - f_next
+    return Inequality("smoothness", slack, sp.Integer(1), "∇f is L-Lipschitz from ‖·‖ to ‖·‖_*")
+
+
+def alignment(weight: sp.Expr) -> Inequality:
+    """⟨m, d̂⟩ ≤ −c‖m‖_* with m the fed element."""
+    return Inequality("alignment", -c * m - fed_alignment, weight, "the oracle keeps its ε")
+
+
+def gradient_alignment_holds(weight: sp.Expr) -> Inequality:
+    """⟨∇f, d̂⟩ ≤ −c‖∇f‖_*, for an oracle that is fed the gradient itself."""
+    return Inequality("alignment", -c * g - gradient_alignment, weight, "the oracle keeps its ε")
+
+
+def size(weight: sp.Expr) -> Inequality:
+    """‖d̂‖² ≤ b²."""
+    return Inequality("size", b**2 - n**2, weight, "the oracle keeps its η")
+
+
+def error_alignment(weight: sp.Expr) -> Inequality:
+    """⟨∇f − m, d̂⟩ ≤ b‖m − ∇f‖_*: Hölder and the size of d̂."""
+    slack = b * e - (gradient_alignment - fed_alignment)
+    return Inequality("error alignment", slack, weight, "Hölder, ‖d̂‖ ≤ b")
+
+
+def fed_triangle(weight: sp.Expr) -> Inequality:
+    """‖∇f‖_* ≤ ‖m‖_* + ‖m − ∇f‖_*."""
+    return Inequality("fed triangle", m - g + e, weight, "triangle inequality of ‖·‖_*")
+
+
+def hilbert_closeness(weight: sp.Expr) -> Inequality:
+    """‖d̂ − d‖² ≤ δ² in a Hilbert norm, where d = −∇f/‖∇f‖: n² + 2⟨∇f, d̂⟩/‖∇f‖ + 1 ≤ δ²."""
+    slack = delta**2 - n**2 - 2 * gradient_alignment / g - 1
+    return Inequality("closeness", slack, weight, "‖d̂ − lmo(m)‖₂ ≤ δ")
+
+
+def hilbert_alignment(weight: sp.Expr, only_above: sp.Expr) -> Inequality:
+    """⟨∇f, d̂⟩ ≤ −(1 − δ)‖∇f‖, with a multiplier that is ≥ 0 only for ‖∇f‖ ≥ `only_above`."""
+    slack = -(1 - delta) * g - gradient_alignment
+    return Inequality("alignment", slack, weight, "‖d̂ − lmo(m)‖₂ ≤ δ and Cauchy–Schwarz", only_above)

@@ -1,0 +1,81 @@
+"""The one table of constants and run columns: code name, symbol, unit, rule. Everything else takes them from here.
+
+Units are powers (F, X): F is the unit of the objective, X that of the primal norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant of a statement: how users pass it (`code`), its symbol, unit and allowed values."""
+
+    code: str
+    symbol: sp.Symbol
+    unit: tuple[int, int]
+    meaning: str
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+
+    @property
+    def rule(self) -> str:
+        """The allowed values in words."""
+        limits = ((">", self.above), (">=", self.at_least), ("<", self.below), ("<=", self.at_most))
+        return " and ".join(f"{sign} {limit:g}" for sign, limit in limits if limit is not None)
+
+
+def _positive(name: str) -> sp.Symbol:
+    return sp.Symbol(name, positive=True)
+
+
+Delta = _positive("Delta")
+L = _positive("L")
+K = _positive("K")
+gamma = _positive("gamma")
+alpha = _positive("alpha")
+sigma = _positive("sigma")
+rho = _positive("rho")
+delta = sp.Symbol("delta", nonnegative=True)
+epsilon = sp.Symbol("epsilon", real=True)
+eta = sp.Symbol("eta", real=True)
+b = _positive("b")  # 1 + eta
+c = _positive("c")  # 1 - epsilon
+q = b + c
+
+CONSTANTS: dict[str, Constant] = {
+    constant.code: constant
+    for constant in (
+        Constant("initial_gap", Delta, (1, 0), "f(x_0) − inf f", at_least=0),
+        Constant("smoothness", L, (1, -2), "‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖", above=0),
+        Constant("steps", K, (0, 0), "number of steps", at_least=1),
+        Constant("step_size", gamma, (0, 1), "γ of x + γd̂", above=0),
+        Constant("alpha", alpha, (0, 0), "weight of the new gradient, 1 − β", above=0, at_most=1),
+        Constant("noise_std", sigma, (1, -1), "E‖ξ‖₂² ≤ σ² given the past", at_least=0),
+        Constant("norm_ratio", rho, (0, 0), "‖v‖_* ≤ ρ‖v‖₂", above=0),
+        Constant("delta", delta, (0, 0), "‖d̂ − lmo(m)‖ ≤ δ; stands for epsilon = eta = delta", at_least=0, below=1),
+        Constant("epsilon", epsilon, (0, 0), "⟨m, d̂⟩ ≤ −(1 − ε)‖m‖_*", below=1),
+        Constant("eta", eta, (0, 0), "‖d̂‖ ≤ 1 + η", above=-1),
+    )
+}
+BY_SYMBOL = {constant.symbol: constant for constant in CONSTANTS.values()}
+ERROR_OF = {c: 1 - epsilon, b: 1 + eta}
+
+# Columns of a trajectory, one number per run and step, as symbols of the step inequalities.
+COLUMNS: dict[str, sp.Symbol] = {
+    "objective": sp.Symbol("f_k", real=True),
+    "objective_next": sp.Symbol("f_{k+1}", real=True),
+    "step_size": gamma,
+    "gradient_norm": sp.Symbol("g", positive=True),
+    "fed_norm": sp.Symbol("m", nonnegative=True),
+    "fed_alignment": sp.Symbol("a_m", real=True),
+    "gradient_alignment": sp.Symbol("a_g", real=True),
+    "direction_norm": sp.Symbol("n", nonnegative=True),
+    "error_norm": sp.Symbol("e", nonnegative=True),
+}
+STEP_VARIABLES = {symbol for name, symbol in COLUMNS.items() if name != "step_size"}
