@@ -1,0 +1,1 @@
+"""Worst-case constructions: problems with an adversary that answers for the oracle."""

@@ -1,0 +1,58 @@
+"""f(x) = ½ Σ a_j x_j²: the smallest problem whose smoothness is known exactly in every ℓp norm."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.problems.base import Known, Problem, as_float64, repeated
+from lmo.balls import L1, L2, LInf, Lp, NormBall, Scaled
+
+
+class DiagonalQuadratic(Problem):
+    """f(x) = ½ Σ a_j x_j² with curvatures a ≥ 0, started at `start`.
+
+    L in ℓp is ‖a‖_{p/(p−2)} for p ≥ 2 (so Σa_j in ℓ∞ and max a_j in ℓ2) and max a_j for p ≤ 2: Hölder, attained.
+    """
+
+    core_ndim = 1
+    infimum = Known(0.0, "exact", "attained at 0")
+
+    def __init__(self, curvatures: Any, start: Any, name: str = "diagonal quadratic") -> None:
+        self.curvatures = as_float64(curvatures, "curvatures")
+        self._start = as_float64(start, "start")
+        if self.curvatures.ndim != 1 or self.curvatures.shape != self._start.shape or (self.curvatures < 0).any():
+            raise ValueError("`curvatures` must be a vector of numbers >= 0 and `start` a vector of the same length")
+        self.shape = tuple(self.curvatures.shape)
+        self.name = name
+
+    @classmethod
+    def shipped(cls) -> list[Problem]:
+        return [cls(torch.linspace(0.05, 1.0, 8, dtype=torch.float64), torch.ones(8))]
+
+    def value(self, x: Any) -> Tensor:
+        return 0.5 * (self.curvatures.to(x) * x**2).sum(-1)
+
+    def true_gradient(self, x: Any) -> Any:
+        return self.curvatures.to(x) * x
+
+    def start(self, runs: int) -> Tensor:
+        return repeated(self._start, runs)
+
+    def euclidean_smoothness(self) -> Known:
+        return Known(float(self.curvatures.max()), "exact", "max a_j")
+
+    def special_smoothness(self, ball: NormBall) -> Known | None:
+        if isinstance(ball, Scaled):
+            inner = self.special_smoothness(ball.ball)
+            return inner and inner._replace(value=inner.value * ball.r**2, source=f"r²·({inner.source})")
+        p = {L1: 1.0, L2: 2.0, LInf: math.inf}.get(type(ball), ball.p if isinstance(ball, Lp) else None)
+        if p is None:
+            return None
+        if p <= 2:
+            return Known(float(self.curvatures.max()), "exact", "max a_j")
+        order = 1.0 if math.isinf(p) else p / (p - 2)
+        return Known(float(torch.linalg.vector_norm(self.curvatures, ord=order)), "exact", f"‖a‖_{order:g}")
