@@ -32,7 +32,7 @@ class Noisy(Problem):
     @classmethod
     def shipped(cls) -> list[Problem]:
         inside = DiagonalQuadratic.shipped() + MatrixQuadratic.shipped() + Ridge.shipped()
-        return [cls(problem, std) for problem, std in zip(inside, (0.2, 0.3, 0.05, 0.05), strict=True)]
+        return [cls(problem, std) for problem, std in zip(inside, (0.3, 0.06, 0.15, 0.1), strict=True)]
 
     def value(self, x: Any) -> Tensor:
         return self.problem.value(x)

@@ -20,8 +20,8 @@ from lmo.randomness import Draw
 class Worst(ErrorModel):
     """Tries every controlled error of size δ and keeps, per run, the one with the largest `harm`.
 
-    Candidates: factor 1 − δ on the j largest parts and 1 + δ on the rest, j = 0 … p (so inflate, mixed and shrink are
-    among them), for balls that scale part by part; shrink and inflate for the others; a random error too where `draw`
+    Candidates: factor 1 − δ on the j largest parts and 1 + δ on the rest, j from `counts(p)` (all of 0 … p for p ≤ 16;
+    inflate, mixed and shrink are always among them), for balls that scale part by part; shrink and inflate for the others; a random error too where `draw`
     is given. `harm(direction)` is what the run passes in (the objective after the step, say); without it the harm is
     −alignment/size = ⟨m, d̂⟩/‖d̂‖, the factor c/b that no choice of step size can repair. Ties keep the earlier.
     """
@@ -48,13 +48,20 @@ class Worst(ErrorModel):
         if ball.has_parts:
             weights, build = ball.parts(m)
             delta = self.delta.to(weights.dtype).unsqueeze(-1) if isinstance(self.delta, Tensor) else self.delta
-            for count in range(weights.shape[-1] + 1):
+            for count in counts(weights.shape[-1]):
                 yield build(shrink_largest(weights, count) * delta)
         else:
             yield scaled(direction, -self.delta, ball.core_ndim)
             yield scaled(direction, self.delta, ball.core_ndim)
         if draw is not None:
             yield scaled(random_on_sphere(ball, m, draw, "worst error"), self.delta, ball.core_ndim)
+
+
+def counts(parts: int, most: int = 16) -> list[int]:
+    """How many parts to shrink: every number from 0 to `parts`, or about `most` spread over them, with ⌈parts/2⌉."""
+    if parts <= most:
+        return list(range(parts + 1))
+    return sorted({round(i * parts / most) for i in range(most + 1)} | {(parts + 1) // 2})
 
 
 def _choose(mask: Tensor, yes: Any, no: Any, ball: NormBall) -> Any:

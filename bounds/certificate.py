@@ -1,0 +1,129 @@
+"""A proof evaluated on a run: the slack of every inequality, and its share of what the bound gives away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from bounds import evaluate
+from bounds.symbols import COLUMNS, CONSTANTS, b, c, epsilon, eta
+from bounds.theorem import Theorem
+
+Table = Mapping[str, np.ndarray]  # column or constant → array; columns (run, step), constants (run,) or ()
+ROUNDING = 1e-9  # a slack counts as negative below −ROUNDING · Σ|its terms|
+SUBNORMAL = 1e-300  # … and below this, where relative rounding ends
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The first inequality whose slack is negative on a run: an assumption or a constant is wrong."""
+
+    inequality: str
+    run: int
+    step: int
+    slack: float
+
+
+@lru_cache(maxsize=512)
+def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], Any]:
+    plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
+    columns = tuple(name for name, s in COLUMNS.items() if name != "step_size" and s in plain.free_symbols)
+    constants = tuple(evaluate.code_names(plain))
+    symbols = [COLUMNS[n] for n in columns] + [CONSTANTS[n].symbol for n in constants]
+    return columns, constants, sp.lambdify(symbols, plain, "numpy")
+
+
+def on_run(expression: sp.Expr, columns: Table, constants: Table) -> np.ndarray:
+    """A step expression on the columns of a trajectory: shape (run, step)."""
+    column_names, constant_names, function = _compiled(expression)
+    shape = columns["gradient_norm"].shape
+    given = [columns[n] for n in column_names]
+    given += [np.broadcast_to(np.asarray(constants[n], float), shape[:1])[:, None] for n in constant_names]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.broadcast_to(np.asarray(function(*given), float), shape)
+
+
+def step_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+    """Every deterministic inequality's slack (run, step): those of the steps, and those of the momentum's parts."""
+    slacks = {i.name: on_run(i.slack, columns, constants) for i in theorem.proof.step}
+    if theorem.proof.memory is not None:
+        ratio = np.asarray(constants["norm_ratio"], float).reshape(-1, 1)
+        slacks["memory triangle"] = (
+            columns["start_norm"] + columns["drift_norm"] + columns["noise_norm"] - columns["error_norm"]
+        )
+        slacks["norm ratio"] = ratio * columns["noise_norm_2"] - columns["noise_norm"]
+        for name, part in theorem.proof.memory.parts():
+            if name == "drift":
+                slacks["drift"] = on_run(part, columns, constants) - columns["drift_norm"]
+        std = np.asarray(constants["noise_std"], float).reshape(-1, 1)
+        slacks["noise variance"] = std**2 - columns["noise_std"] ** 2
+    return slacks
+
+
+def first_violation(theorem: Theorem, columns: Table, constants: Table) -> Violation | None:
+    """The first inequality of the proof (in its order) that some step of some run breaks; None where all hold."""
+    scale = _scales(theorem, columns, constants)
+    for name, slack in step_slacks(theorem, columns, constants).items():
+        broken = slack < -ROUNDING * scale[name] - SUBNORMAL
+        if broken.any():
+            run, step = (int(i) for i in np.argwhere(broken)[0])
+            return Violation(name, run, step, float(slack[run, step]))
+    return None
+
+
+def _scales(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+    """Σ|terms| of each slack: what its rounding error is relative to."""
+    scales = {}
+    for i in theorem.proof.step:
+        terms = [np.abs(on_run(t, columns, constants)) for t in sp.Add.make_args(sp.expand(i.slack))]
+        scales[i.name] = np.sum(terms, axis=0)
+    around = np.abs(columns["error_norm"]) + np.abs(columns["gradient_norm"])
+    std = np.asarray(constants.get("noise_std", 0.0), float).reshape(-1, 1)
+    for name in ("memory triangle", "norm ratio", "drift"):
+        scales[name] = around + columns["noise_norm_2"] + columns["fed_norm"]
+    scales["noise variance"] = std**2 + columns["noise_std"] ** 2
+    return scales
+
+
+def budget(theorem: Theorem, columns: Table, constants: Table, objective_last: np.ndarray) -> dict[str, np.ndarray]:
+    """Where bound^p − measured^p goes (p: the closing rule's power): inequality → share per run, summing to it exactly.
+
+    "telescope" holds Δ − (f(x_0) − f(x_K)); "minimum below average" what the metric gives away; "floor" and "claim"
+    what the claim adds to the derived bound. Statistical parts ("start", "noise") are per run: average them over seeds.
+    """
+    derived = theorem.proof.derive()
+    power = theorem.proof.closing.power
+    rate = _constant(derived.rate, constants)
+    steps = columns["gradient_norm"].shape[-1]
+    fall = columns["objective"][:, 0] - objective_last
+    shares = {i.name: on_run(i.weight * i.slack, columns, constants).mean(-1) / rate for i in theorem.proof.step}
+    shares["telescope"] = (np.asarray(constants["initial_gap"], float) - fall) / (steps * rate)
+    if theorem.proof.memory is not None:
+        per_error = _constant(derived.memory_rate, constants) / rate
+        norms = {name: columns[f"{name}_norm"].mean(-1) for name in ("start", "drift", "noise")}
+        parts = {name: _constant(part, constants) for name, part in theorem.proof.memory.parts()}
+        ratio = np.asarray(constants["norm_ratio"], float)
+        in_norm_2 = ratio * columns["noise_norm_2"].mean(-1)
+        shares["memory triangle"] = per_error * (sum(norms.values()) - columns["error_norm"].mean(-1))
+        for name in ("start", "drift"):
+            shares[name] = per_error * (parts.get(name, 0.0) - norms[name])
+        shares["norm ratio"] = per_error * (in_norm_2 - norms["noise"])
+        shares["noise variance"] = per_error * (parts["noise"] - in_norm_2)
+    powered = columns["gradient_norm"] ** power
+    if theorem.metric.over == "minimum":
+        shares["minimum below average"] = powered.mean(-1) - powered.min(-1)
+    open_bound = sum(_constant(term, constants) for term in derived.contributions.values())
+    proved = _constant(derived.value, constants) ** power
+    shares["floor"] = proved - open_bound
+    shares["claim"] = _constant(theorem.claim, constants) ** power - proved
+    runs = columns["gradient_norm"].shape[0]
+    return {name: np.broadcast_to(share, (runs,)) for name, share in shares.items() if np.any(np.abs(share) > 0)}
+
+
+def _constant(expression: sp.Expr, constants: Table) -> np.ndarray:
+    return evaluate.value(expression, {n: np.asarray(v, float) for n, v in constants.items()})

@@ -1,0 +1,166 @@
+"""One batch of runs of a method on a problem, recorded as a trajectory. No loop over runs; results do not depend on the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from experiments.problems.base import Problem
+from experiments.trajectory import dataset
+from lmo.checks import check_numbers
+from lmo.elements import Element, inner, map_layers, norm2, scaled, subtract, zeros_like
+from lmo.method import Method
+from lmo.momentum import NoMomentum
+from lmo.oracles.base import alignment_deficit, measure
+from lmo.randomness import Draw
+
+Columns = dict[str, Tensor]
+
+
+def run(
+    problem: Problem,
+    method: Method,
+    *,
+    steps: int,
+    step_size: float | Tensor,
+    alpha: float | Tensor | None = None,
+    seeds: Sequence[int] | np.ndarray = (0,),
+    record: str = "all",
+    delta_every: int = 0,
+    against_objective: bool = False,
+    device: str = "cpu",
+    tick: Callable[[], None] | None = None,
+) -> xr.Dataset:
+    """Runs `method` on `problem` from its start, one run per seed, `steps` steps.
+
+    Args:
+        step_size, alpha: as in `Method.step`, a number or one per run.
+        seeds: one per run; runs with one seed see the same noise.
+        record: "all" columns of `experiments.trajectory`, or "metric": gradient_norm and objective alone.
+        delta_every: measure δ at every so many steps (one more SVD each); 0: never.
+        against_objective: let the oracle see f (only `Worst` looks).
+        tick: called after every step, for progress bars.
+
+    Raises:
+        ValueError: bad arguments, or a run that left the finite numbers (says which and when).
+    """
+    if steps < 1 or len(seeds) < 1:
+        raise ValueError(f"`steps` and the number of seeds must be at least 1, got {steps} and {len(seeds)}")
+    if record not in ("all", "metric"):
+        raise ValueError(f"`record` must be 'all' or 'metric', got {record!r}")
+    check_numbers("step_size", step_size, above=0.0)
+    ball, runs = method.oracle.ball, len(seeds)
+    where = torch.device(device)
+    step_size = step_size.to(where) if isinstance(step_size, Tensor) else step_size
+    state = method.init(map_layers(lambda a: a.to(where), problem.start(runs)))
+    parts = Parts(method, alpha, runs, where)
+    columns: dict[str, list[Tensor]] = {}
+    before: Any = None
+    objective = problem.value(state.x)
+    for k in range(steps):
+        draw = Draw(np.asarray(seeds), k, where)
+        x, gradient = state.x, problem.true_gradient(state.x)
+        sample = problem.sample(draw)
+        fresh = gradient if sample is None else problem.gradient(x, sample)
+        state, move = method.step(
+            state,
+            fresh,
+            step_size=step_size,
+            alpha=alpha,
+            draw=draw,
+            objective=problem.value if against_objective else None,
+        )
+        following = problem.value(state.x)
+        row: Columns = {"objective": objective, "gradient_norm": ball.dual_norm(gradient)}
+        if record == "all":
+            row |= {"objective_next": following, "step_size": _per_run(move.step, objective)}
+            row |= parts.record(gradient, fresh, move.fed, move.direction, row["gradient_norm"])
+            row["gradient_change"] = (
+                torch.zeros_like(objective) if before is None else ball.dual_norm(subtract(gradient, before))
+            )
+            std = problem.noise_std_at(x) if sample is not None else None
+            row["noise_std"] = torch.zeros_like(objective) if std is None else std.to(objective)
+            measured = delta_every and k % delta_every == 0
+            row["delta"] = (
+                measure(ball, move.fed, move.direction).delta if measured else torch.full_like(objective, torch.nan)
+            )
+        if not torch.isfinite(following).all():
+            bad = int((~torch.isfinite(following)).nonzero()[0])
+            raise ValueError(
+                f"run {bad} left the finite numbers at step {k}: its step size is too large for this problem"
+            )
+        for name, values in row.items():
+            columns.setdefault(name, []).append(values)
+        objective, before = following, gradient
+        if tick:
+            tick()
+    table = {name: torch.stack(values, -1).cpu().numpy() for name, values in columns.items()}
+    coordinates = {"seed": np.asarray(seeds), "objective_last": objective.cpu().numpy()}
+    return dataset(table, coordinates, problem=problem.name, ball=ball.name, steps=steps)
+
+
+def _per_run(value: Any, like: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape)
+
+
+class Parts:
+    """Splits what the oracle is fed into gradient, start, drift and noise, by feeding the parts to the same momentum.
+
+    Momenta are linear in the gradients, so momentum(g) = momentum(∇f) + momentum(ξ). The scale: where the weights of
+    the fed average do not sum to 1 (zero start), everything is divided by their sum, which a 0-homogeneous oracle
+    does not see.
+    """
+
+    def __init__(self, method: Method, alpha: float | Tensor | None, runs: int, device: torch.device) -> None:
+        self.method, self.alpha = method, alpha
+        self.ones = torch.ones(runs, dtype=torch.float64, device=device)
+        self.buffers: dict[str, Any] = {"weight": None, "start": None, "noise": None}
+        self.first = True
+
+    def record(
+        self, gradient: Element, fresh: Element, fed: Element, direction: Element, gradient_norm: Tensor
+    ) -> Columns:
+        """The columns of one step that concern the oracle and the momentum."""
+        ball = self.method.oracle.ball
+        n = ball.core_ndim
+        size = ball.norm(direction)
+        along = inner(gradient, direction, n)
+        zero = torch.zeros_like(size)
+        if fresh is gradient and isinstance(self.method.momentum, NoMomentum):
+            split = {"fed_norm": gradient_norm, "fed_alignment": along, "error_norm": zero, "start_norm": zero}
+            split |= {"drift_norm": zero, "noise_norm": zero, "noise_norm_2": zero}
+        else:
+            split = self._split(gradient, fresh, fed, direction)
+        deficit = alignment_deficit(split["fed_alignment"], split["fed_norm"])
+        return split | {"gradient_alignment": along, "direction_norm": size, "epsilon": deficit, "eta": size - 1}
+
+    def _split(self, gradient: Element, fresh: Element, fed: Element, direction: Element) -> Columns:
+        ball = self.method.oracle.ball
+        n = ball.core_ndim
+        noise, nothing = subtract(fresh, gradient), zeros_like(gradient)
+        kept = self.first and self.method.momentum.start == "first gradient" and self.method.momentum.needs_alpha
+        weight = self._feed("weight", self.ones, 0)
+        start = self._feed("start", noise if kept else nothing, n)
+        later = self._feed("noise", nothing if kept else noise, n)
+        self.first = False
+        start, later, mean = (scaled(part, 1 / weight, n) for part in (start, later, fed))
+        error = subtract(mean, gradient)
+        drift = subtract(subtract(error, start), later)
+        return {
+            "fed_norm": ball.dual_norm(mean),
+            "fed_alignment": inner(mean, direction, n),
+            "error_norm": ball.dual_norm(error),
+            "start_norm": ball.dual_norm(start),
+            "drift_norm": ball.dual_norm(drift),
+            "noise_norm": ball.dual_norm(later),
+            "noise_norm_2": norm2(later, n),
+        }
+
+    def _feed(self, name: str, element: Any, core_ndim: Any) -> Any:
+        self.buffers[name], fed = self.method.momentum.step(self.buffers[name], element, self.alpha, core_ndim)
+        return fed

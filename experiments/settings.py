@@ -1,0 +1,178 @@
+"""From theorems, problems and balls to batches of runs: which oracles to try, with which constants and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from bounds.assumptions import Setting
+from bounds.theorem import Theorem
+from experiments.problems.base import Problem
+from lmo.balls import NormBall
+from lmo.method import Method
+from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum
+from lmo.oracles import Exact, NewtonSchulz, Oracle, PerRun, Perturbed
+from lmo.oracles.errors import catalogue as error_models
+from lmo.step_rules import Adaptive, Fixed, StepRule
+
+MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov}
+STEP_RULES: dict[str, type[StepRule]] = {"fixed": Fixed, "adaptive": Adaptive}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One oracle to try: `make(deltas)` builds it for the runs that use it, one δ per run."""
+
+    label: str
+    deltas: tuple[float, ...]
+    make: Any
+    promised: bool = True
+
+
+def entries(ball: NormBall, deltas: tuple[float, ...]) -> list[Entry]:
+    """The oracles that answer for this ball: exact, every controlled error, and Newton–Schulz where it applies."""
+    found = [Entry("exact", (0.0,), lambda d: Exact(ball))]
+    for name, model in error_models().items():
+        if ball.has_parts or not model(0.0).needs_parts():
+            found.append(Entry(name, deltas, lambda d, m=model: Perturbed(Exact(ball), m(torch.as_tensor(d)))))
+    if hasattr(ball, "radius") and hasattr(ball, "parts") and _is_spectral(ball):
+        for label, dtype in (("newton-schulz jordan", None), ("newton-schulz jordan bfloat16", torch.bfloat16)):
+            found.append(Entry(label, (0.0,), lambda d, t=dtype: NewtonSchulz("jordan", 5, t, ball), promised=False))
+        found.append(
+            Entry(
+                "newton-schulz classical-2",
+                (0.0,),
+                lambda d: NewtonSchulz("classical-2", 6, None, ball),
+                promised=False,
+            )
+        )
+    return found
+
+
+def _is_spectral(ball: NormBall) -> bool:
+    inside = getattr(ball, "ball", ball)
+    return inside.name in ("spectral", "rms-to-rms")
+
+
+def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool = True) -> Setting:
+    """What an assumption may ask of a run of the theorem's own method on this problem and ball."""
+    method = theorem.method
+    return Setting(
+        hilbert=ball.is_hilbert,
+        stochastic=problem.noise_std is not None,
+        momentum=method.momentum,
+        start=method.start,
+        step=method.step,
+        decay=method.decay,
+        error_model="additive" if promised else "measured",
+    )
+
+
+def method_of(theorem: Theorem, oracle: Oracle) -> Method:
+    """The `lmo.Method` that a theorem describes, with this oracle."""
+    described = theorem.method
+    kind = MOMENTA[described.momentum]
+    momentum = kind() if described.momentum == "none" else kind(start=described.start)  # type: ignore[call-arg]
+    return Method(oracle, momentum, STEP_RULES[described.step]())
+
+
+@dataclass
+class Batch:
+    """All runs of one (theorem, problem, ball): per-run oracles, constants and parameters, and which cell each is in."""
+
+    theorem: Theorem
+    problem: Problem
+    ball: NormBall
+    steps: int
+    method: Method
+    step_size: torch.Tensor
+    alpha: torch.Tensor | None
+    seeds: np.ndarray
+    cells: list[Cell] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one oracle and δ: `rows` of the batch."""
+
+    label: str
+    delta: float
+    promised: bool
+    rows: np.ndarray
+    constants: dict[str, float]
+
+
+def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: int) -> tuple[dict[str, float], str]:
+    """The constants that do not depend on the oracle, and how the weakest of them is known."""
+    gap, smoothness = problem.initial_gap(), problem.smoothness(ball)
+    values = {"initial_gap": gap.value, "smoothness": smoothness.value, "steps": float(steps)}
+    kinds = [gap.kind, smoothness.kind]
+    if problem.noise_std is not None:
+        values |= {"noise_std": problem.noise_std.value, "norm_ratio": ball.norm_ratio(problem.shape)}
+        kinds.append(problem.noise_std.kind)
+    return values, max(kinds, key=("exact", "upper", "estimate").index)
+
+
+def error_constants(theorem: Theorem, delta: float, epsilon: float, eta: float) -> dict[str, float]:
+    """The oracle's errors as this theorem takes them."""
+    needs = theorem.constants
+    errors = {"delta": delta, "epsilon": epsilon, "eta": eta}
+    return {name: value for name, value in errors.items() if name in needs}
+
+
+def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, seeds: int, chosen: list[Entry]) -> Batch:
+    """One run per (entry, δ, seed), tuned by the theorem for the errors that the entry promises (0 where none)."""
+    known, _ = known_constants(theorem, problem, ball, steps)
+    tuned_with = {n: v for n, v in known.items() if n in {*theorem.constants, "initial_gap", "smoothness"}}
+    oracles, which, step_sizes, alphas, run_seeds, cells = [], [], [], [], [], []
+    for entry in chosen:
+        run_deltas = np.repeat(entry.deltas, seeds)
+        oracle = entry.make(run_deltas)
+        promise = oracle.promise()
+        for i, delta in enumerate(entry.deltas):
+            epsilon, eta = (
+                (0.0, 0.0) if promise is None else (_nth(promise.epsilon, i * seeds), _nth(promise.eta, i * seeds))
+            )
+            errors = error_constants(theorem, delta, epsilon, eta)
+            needed = _tuning_constants(theorem)
+            tuned = theorem.tune(**{n: v for n, v in (tuned_with | errors).items() if n in needed})
+            rows = np.arange(len(which), len(which) + seeds)
+            which += [len(oracles)] * seeds
+            step_sizes += [float(tuned.step_size)] * seeds  # type: ignore[arg-type]
+            constants = known | errors
+            if tuned.alpha is not None:
+                alphas += [float(tuned.alpha)] * seeds
+                constants["alpha"] = float(tuned.alpha)
+            if "step_size" in theorem.constants:
+                constants["step_size"] = float(tuned.step_size)  # type: ignore[arg-type]
+            run_seeds += list(range(seeds))
+            cells.append(Cell(entry.label, delta, promise is not None, rows, constants))
+        oracles.append(oracle)
+    method = method_of(theorem, PerRun(oracles, which))
+    return Batch(
+        theorem,
+        problem,
+        ball,
+        steps,
+        method,
+        torch.tensor(step_sizes, dtype=torch.float64),
+        torch.tensor(alphas, dtype=torch.float64) if alphas else None,
+        np.array(run_seeds),
+        cells,
+    )
+
+
+def _nth(value: Any, index: int) -> float:
+    return float(value.reshape(-1)[index]) if isinstance(value, torch.Tensor) and value.ndim else float(value)
+
+
+def _tuning_constants(theorem: Theorem) -> set[str]:
+    from bounds.evaluate import code_names
+
+    names = set(code_names(theorem.claim)) - {"step_size", "alpha"}
+    for value in theorem.tuning.values():
+        names |= set(code_names(value)) - {"step_size", "alpha"}
+    return names

@@ -1,0 +1,139 @@
+"""Does every theorem hold in every setting that it applies to?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+import bounds
+from bounds.theorem import Theorem
+from experiments.problems import Problem, shipped
+from experiments.run import run
+from experiments.settings import Batch, Cell, batch, entries, error_constants, known_constants, setting
+from experiments.studies.base import Tick, silent
+from experiments.verdict import Verdict, judge
+from lmo.balls import NormBall
+
+QUESTION = __doc__
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is run: steps, seeds of stochastic settings and of random errors, the δ of controlled errors."""
+
+    steps: int = 120
+    seeds: int = 12
+    deltas: tuple[float, ...] = (0.3, 0.7)
+    heavy_deltas: tuple[float, ...] = (0.5,)
+    heavy_steps: int = 60
+    heavy_seeds: int = 8
+
+
+FULL = Scale()
+QUICK = Scale(steps=40, seeds=6, deltas=(0.5,), heavy_steps=15, heavy_seeds=4)
+
+
+@dataclass
+class Table:
+    """The verdicts, what did not apply and why, and one example trajectory per theorem for the figures."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    skipped: dict[str, dict[str, int]] = field(default_factory=dict)  # theorem → reason → settings
+    examples: dict[str, xr.Dataset] = field(default_factory=dict)
+    cases: list[dict] = field(default_factory=list)
+
+
+def all_settings(theorems: Iterable[Theorem], problems: Iterable[Problem]) -> list[tuple[Theorem, Problem, NormBall]]:
+    """Every (theorem, problem, ball), whether it applies or not."""
+    theorems = list(theorems)
+    return [(t, p, ball) for p in problems for ball in p.balls() for t in theorems]
+
+
+def run_table(
+    theorems: Iterable[Theorem] | None = None,
+    problems: Iterable[Problem] | None = None,
+    scale: Scale = FULL,
+    tick: Tick = silent,
+    device: str = "cpu",
+) -> Table:
+    """Runs every theorem in every setting it applies to, and judges every cell."""
+    table = Table()
+    todo: list[Batch] = []
+    chosen = list(bounds.theorems.values()) if theorems is None else list(theorems)
+    for theorem, problem, ball in all_settings(chosen, shipped() if problems is None else problems):
+        reason = theorem.applies_to(setting(theorem, problem, ball))
+        if reason is None and hasattr(problem, "oracle"):
+            reason = "the problem brings its own adversary (see the lower bounds)"
+        if reason:
+            reasons = table.skipped.setdefault(theorem.name, {})
+            reasons[reason] = reasons.get(reason, 0) + 1
+            continue
+        todo.append(_batch(theorem, problem, ball, scale))
+    cells = sum(len(b.cells) for b in todo)
+    for i, one in enumerate(todo):
+        tick(f"{one.theorem.label} · {one.problem.name} · {one.ball.name}", i / len(todo))
+        _judge_batch(one, cells, table, device)
+    return table
+
+
+def _batch(theorem: Theorem, problem: Problem, ball: NormBall, scale: Scale) -> Batch:
+    heavy = getattr(problem, "heavy", False)
+    stochastic = problem.noise_std is not None
+    chosen = entries(ball, scale.heavy_deltas if heavy else scale.deltas)
+    if heavy:
+        chosen = [e for e in chosen if e.label in ("exact", "mixed", "random", "newton-schulz jordan")]
+    chosen = [e for e in chosen if not theorem.applies_to(setting(theorem, problem, ball, e.promised))]
+    seeds = (scale.heavy_seeds if heavy else scale.seeds) if stochastic else 2 if not heavy else 1
+    return batch(theorem, problem, ball, steps=scale.heavy_steps if heavy else scale.steps, seeds=seeds, chosen=chosen)
+
+
+def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
+    data = run(
+        one.problem,
+        one.method,
+        steps=one.steps,
+        step_size=one.step_size,
+        alpha=one.alpha,
+        seeds=one.seeds,
+        device=device,
+    )
+    columns = {name: data[name].values for name in data.data_vars}
+    last = data["objective_last"].values
+    _, known = known_constants(one.theorem, one.problem, one.ball, one.steps)
+    for cell in one.cells:
+        mine = {name: values[cell.rows] for name, values in columns.items()}
+        constants = cell.constants if cell.promised else _measured(one, cell, mine)
+        about = {"problem": one.problem.name, "ball": one.ball.name, "oracle": cell.label, "delta": cell.delta}
+        if constants["epsilon" if "epsilon" in constants else "delta"] >= 1:
+            reasons = table.skipped.setdefault(one.theorem.name, {})
+            reasons["the measured ε is not below 1"] = reasons.get("the measured ε is not below 1", 0) + 1
+            continue
+        verdict = judge(
+            one.theorem, mine, constants, last[cell.rows],
+            about=about, cells=cells, constants_are=known, promised=cell.promised,
+        )  # fmt: skip
+        table.verdicts.append(verdict)
+        if verdict.status == "violated":
+            table.cases.append({**about, "theorem": one.theorem.name, "constants": constants, "reason": verdict.reason})
+        _keep_example(one, cell, mine, constants, table)
+
+
+def _measured(one: Batch, cell: Cell, columns: dict[str, np.ndarray]) -> dict[str, float]:
+    """The constants with ε, η read off the run: their largest values, a weaker claim than a promise."""
+    epsilon, eta = float(columns["epsilon"].max()), float(columns["eta"].max())
+    return cell.constants | error_constants(one.theorem, cell.delta, epsilon, eta)
+
+
+def _keep_example(one: Batch, cell: Cell, columns: dict[str, np.ndarray], constants: dict, table: Table) -> None:
+    """The trajectories of the matrix quadratic under δ = the largest mixed (or random) error, for the figures."""
+    wanted = one.problem.name.startswith("matrix quadratic") and cell.label == (
+        "random" if one.ball.is_hilbert else "mixed"
+    )
+    best_ball = "frobenius" if one.theorem.name == "hilbert" else "spectral"
+    if wanted and one.ball.name == best_ball:
+        data = xr.Dataset({n: (("run", "step"), v) for n, v in columns.items()})
+        data.attrs = {"theorem": one.theorem.name, "label": one.theorem.label, "delta": cell.delta, **constants}
+        table.examples[one.theorem.name] = data

@@ -1,0 +1,44 @@
+"""The columns of a trajectory: an xarray.Dataset with dimensions (run, step). This module owns their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+COLUMNS = {
+    "objective": "f(x_k)",
+    "objective_next": "f(x_{k+1})",
+    "step_size": "γ_k of x + γd̂",
+    "gradient_norm": "‖∇f(x_k)‖_*",
+    "fed_norm": "‖m_k‖_*, m_k what the oracle is fed, its weights scaled to sum to 1",
+    "fed_alignment": "⟨m_k, d̂_k⟩",
+    "gradient_alignment": "⟨∇f(x_k), d̂_k⟩",
+    "direction_norm": "‖d̂_k‖",
+    "error_norm": "‖m_k − ∇f(x_k)‖_*",
+    "start_norm": "‖I_k‖_*, the part of m − ∇f from the first gradient's noise",
+    "drift_norm": "‖D_k‖_*, the part from the gradients having moved",
+    "noise_norm": "‖N_k‖_*, the part from the later noise",
+    "noise_norm_2": "‖N_k‖₂",
+    "gradient_change": "‖∇f(x_k) − ∇f(x_{k−1})‖_*, 0 at k = 0",
+    "noise_std": "(E‖ξ_k‖₂² given x_k)^½, exact",
+    "epsilon": "alignment deficit of d̂_k",
+    "eta": "norm excess of d̂_k",
+    "delta": "distance of d̂_k to a minimiser, where it was measured, else NaN",
+}
+
+
+def dataset(columns: Mapping[str, np.ndarray], run_coordinates: Mapping[str, Any], **attributes: Any) -> xr.Dataset:
+    """A trajectory from columns (run, step) and coordinates with one entry per run.
+
+    Raises `ValueError` for a column that is not in `COLUMNS`.
+    """
+    unknown = set(columns) - set(COLUMNS)
+    if unknown:
+        raise ValueError(f"unknown trajectory columns {sorted(unknown)}; known: {', '.join(COLUMNS)}")
+    variables = {
+        name: (("run", "step"), np.asarray(values), {"meaning": COLUMNS[name]}) for name, values in columns.items()
+    }
+    return xr.Dataset(variables, {name: ("run", np.asarray(v)) for name, v in run_coordinates.items()}, attributes)

@@ -1,0 +1,136 @@
+"""Measured against predicted: holds, violated, undecided, vacuous or not applicable, with uncertainty and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from bounds import certificate
+from bounds.theorem import Theorem
+
+TABLE_ERROR = 1e-6  # the chance that any cell of a table is called violated by the noise of its seeds
+SLACK = 1e-9  # measured may exceed bound by this much of it: rounding
+STATUSES = ("violated", "undecided", "holds", "vacuous", "not applicable")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One cell of the table.
+
+    measured, uncertainty: the metric (mean over seeds) and the half-width of its simultaneous confidence interval; 0
+        for deterministic runs. bound: the claim at this cell's constants. ratio: measured / bound.
+    loosest, share: the inequality of the proof that gives away most, and its part of bound^p − measured^p.
+    promised: whether ε, η were promised by the oracle or measured on the run. constants: how L and Δ are known.
+    """
+
+    theorem: str
+    problem: str
+    ball: str
+    oracle: str
+    delta: float
+    status: str
+    measured: float
+    uncertainty: float
+    bound: float
+    ratio: float
+    loosest: str
+    share: float
+    seeds: int
+    promised: bool
+    constants: str
+    reason: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def half_width(samples: np.ndarray, cells: int) -> float:
+    """Half-width of the confidence interval of the mean at error TABLE_ERROR shared over `cells` cells (Student)."""
+    if samples.size < 2:
+        return 0.0
+    quantile = float(student.ppf(1 - TABLE_ERROR / (2 * cells), samples.size - 1))
+    return quantile * float(samples.std(ddof=1)) / np.sqrt(samples.size)
+
+
+def judge(
+    theorem: Theorem,
+    columns: Mapping[str, np.ndarray],
+    constants: Mapping[str, float],
+    objective_last: np.ndarray,
+    *,
+    about: Mapping[str, Any],
+    cells: int,
+    constants_are: str,
+    promised: bool,
+) -> Verdict:
+    """The verdict on the runs of one cell (columns (run, step); runs differ only in their seed)."""
+    samples = theorem.metric.of(columns["gradient_norm"])
+    bound = float(theorem.bound(**{n: constants[n] for n in theorem.constants}))
+    measured = float(samples.mean()) if theorem.expectation else float(samples.max())
+    width = half_width(samples, cells) if theorem.expectation else 0.0
+    shares = certificate.budget(theorem, columns, constants, objective_last)
+    means = {name: float(share.mean()) for name, share in shares.items()}
+    loosest = max(means, key=lambda n: means[n]) if means else "none"
+    total = sum(means.values())
+    broken = certificate.first_violation(theorem, columns, constants)
+    trivial = float(np.sqrt(2 * constants["smoothness"] * constants["initial_gap"]))
+    status, reason = "holds", ""
+    if measured - width > bound * (1 + SLACK):
+        status, reason = "violated", f"measured {measured:.6g} ± {width:.2g} is above the bound {bound:.6g}"
+    elif broken is not None:
+        status = "violated"
+    elif measured > bound * (1 + SLACK):
+        status, reason = "undecided", "above the bound, but within the noise of the seeds"
+    elif bound >= trivial:
+        status, reason = "vacuous", f"smoothness alone keeps the gradient below √(2LΔ) = {trivial:.4g}"
+    if broken is not None:
+        where = f"`{broken.inequality}` fails at step {broken.step} of run {broken.run} by {-broken.slack:.3g}"
+        reason = f"{where}; {reason}" if reason else where
+    if status == "violated" and constants_are == "estimate":
+        status, reason = "undecided", f"an estimated constant was too small, or the claim is wrong: {reason}"
+    share = means[loosest] / total if total > 0 else 0.0
+    return Verdict(
+        theorem=theorem.name,
+        problem=about["problem"],
+        ball=about["ball"],
+        oracle=about["oracle"],
+        delta=float(about["delta"]),
+        status=status,
+        measured=measured,
+        uncertainty=width,
+        bound=bound,
+        ratio=measured / bound,
+        loosest=loosest,
+        share=share,
+        seeds=int(samples.size),
+        promised=promised,
+        constants=constants_are,
+        reason=reason,
+    )
+
+
+def summarise(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """One row per (theorem, oracle): counts by status, the tightest cell, the inequality that is loosest most often."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.theorem, verdict.oracle), []).append(verdict)
+    rows = []
+    for (theorem, oracle), cells in groups.items():
+        tightest = max(cells, key=lambda v: v.ratio)
+        names = [v.loosest for v in cells]
+        rows.append(
+            {
+                "theorem": theorem,
+                "oracle": oracle,
+                "cells": len(cells),
+                **{status: sum(v.status == status for v in cells) for status in STATUSES[:4]},
+                "tightest": tightest,
+                "loosest": max(sorted(set(names)), key=names.count),
+            }
+        )
+    return rows
