@@ -112,7 +112,7 @@ class Theorem:
 
     def latex(self) -> str:
         """The statement as LaTeX."""
-        mean = r"\frac1K\sum_{k<K}" if self.metric.over == "mean" else r"\min_{k<K}"
+        mean = r"\frac{1}{K}\sum_{k<K}" if self.metric.over == "mean" else r"\min_{k<K}"
         left = rf"{mean}\|\nabla f(x_k)\|_*"
         if self.expectation:
             left = rf"\mathbb{{E}}\,{left}"

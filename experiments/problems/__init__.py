@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 from experiments.problems.base import Known as Known
@@ -19,7 +20,7 @@ def catalogue() -> list[type[Problem]]:
             for thing in vars(module).values():
                 if isinstance(thing, type) and issubclass(thing, Problem) and thing.__module__ == module.__name__:
                     found.append(thing)
-    return [problem for problem in found if problem is not Problem]
+    return [problem for problem in found if not inspect.isabstract(problem)]
 
 
 def shipped() -> list[Problem]:

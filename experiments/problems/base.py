@@ -41,6 +41,7 @@ class Problem(ABC):
     core_ndim: CoreNdim
     infimum: Known
     noise_std: Known | None = None  # None: gradients are exact
+    heavy: bool = False  # a gradient costs milliseconds: `lmo verify` runs fewer oracles, steps and seeds
 
     @classmethod
     def shipped(cls) -> list[Problem]:
@@ -78,14 +79,24 @@ class Problem(ABC):
         return None
 
     def smoothness(self, ball: NormBall) -> Known:
-        """L with ‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖ in the ball's norm; by default ρ²L₂ (‖·‖_* ≤ ρ‖·‖₂ ≤ ρ²‖·‖)."""
+        """L with ‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖ in the ball's norm; by default ρ²L₂ (‖·‖_* ≤ ρ‖·‖₂ ≤ ρ²‖·‖).
+
+        Raises:
+            ValueError: a ball for elements of another number of dimensions.
+        """
+        if ball.core_ndim != self.core_ndim:
+            raise ValueError(
+                f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem {self.name!r} "
+                f"have {self.core_ndim}; `balls()` lists balls that fit"
+            )
         special = self.special_smoothness(ball)
         euclidean = self.euclidean_smoothness()
         ratio = ball.norm_ratio(self.shape)
         general = Known(ratio**2 * euclidean.value, "upper", f"ρ²L₂ with ρ = {ratio:.4g}; L₂: {euclidean.source}")
         if euclidean.kind == "estimate" or (ratio == 1 and ball.is_hilbert):
             general = general._replace(kind=euclidean.kind)
-        if special is None or (special.kind != "exact" and general.value < special.value):
+        loose = special is not None and special.kind != "exact" and general.value < special.value
+        if special is None or (loose and (special.kind == "estimate" or general.kind != "estimate")):
             return general
         return special
 

@@ -89,6 +89,8 @@ def _dataset(
         "shrink": theorem.tune(**constants, epsilon=grid, eta=-grid),
     }
     nan = np.full_like(grid, np.nan)
+    curve = np.linspace(0, grid.max(), 91)
+    smooth = theorem.tune(**constants, delta=curve)
     return xr.Dataset(
         {
             "value": (("error", "delta", "step_size"), values),
@@ -96,11 +98,13 @@ def _dataset(
             "best_value": (("error", "delta"), values.min(-1)),
             "additive_step": ("delta", additive.step_size),
             "additive_value": ("delta", additive.value),
+            "additive_step_curve": ("delta_curve", smooth.step_size),
+            "additive_value_curve": ("delta_curve", smooth.value),
             "signed_step": (("error", "delta"), np.stack([signed[n].step_size if n in signed else nan for n in MODELS])),
             "signed_value": (("error", "delta"), np.stack([signed[n].value if n in signed else nan for n in MODELS])),
             "bound_at_step": (("delta", "step_size"), np.stack([theorem.bound(**constants, delta=d, step_size=steps) for d in deltas])),
         },
-        {"error": list(MODELS), "delta": grid, "step_size": steps},
+        {"error": list(MODELS), "delta": grid, "delta_curve": curve, "step_size": steps},
         {**constants, "ratio": RATIO},
     )  # fmt: skip
 

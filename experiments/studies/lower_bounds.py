@@ -45,6 +45,7 @@ def study(
         _gradient_norms(make(per_run, sizes, cycles, steps), i / len(FUNCTIONS), tick, device)
         for i, make in enumerate(FUNCTIONS.values())
     ]
+    curve = tuple(np.linspace(0, 0.92, 93))
     dims = ("function", "kind", "delta", "factor")
     table = xr.Dataset(
         {
@@ -54,8 +55,16 @@ def study(
             "predicted": (("kind", "delta"), [[predicted(make(d), d)[1] for d in deltas] for make in KINDS.values()]),
             "d1": ("delta", _d1_in_units(deltas)),
             "d1_at_step": (dims[1:], _d1_at(per_run.numpy(), sizes.numpy(), steps).reshape(shape[1:]) / unit),
+            "d1_curve": ("delta_curve", _d1_in_units(curve)),
+            "two_cycle_curve": ("delta_curve", [predicted(two_cycle(d), d)[1] for d in curve]),
         },
-        {"function": list(FUNCTIONS), "kind": list(KINDS), "delta": list(deltas), "factor": GRID},
+        {
+            "delta_curve": list(curve),
+            "function": list(FUNCTIONS),
+            "kind": list(KINDS),
+            "delta": list(deltas),
+            "factor": GRID,
+        },
         {"steps": steps},
     )
     return Result(

@@ -1,0 +1,43 @@
+"""Constants from the command line: key=value, and ranges that make tables."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from bounds.evaluate import unknown_name
+from bounds.symbols import CONSTANTS
+
+_BY_SYMBOL = {str(constant.symbol): code for code, constant in CONSTANTS.items()}
+
+
+def rows(arguments: list[str]) -> list[dict[str, float]]:
+    """One dict of constants per combination of the ranges; `ValueError` says what is wrong with an argument.
+
+    Keys are code names or the symbols of `paper_notes.md` (Delta, L, K, gamma, …); values are numbers or a:b:n.
+    """
+    axes: dict[str, list[float]] = {}
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        if not equals or not key or not text:
+            raise ValueError(f"{argument!r} is not key=value, for example steps=400 or delta=0:0.9:10")
+        code = _BY_SYMBOL.get(key, key)
+        if code not in CONSTANTS:
+            raise unknown_name("constant", key, CONSTANTS)
+        if code in axes:
+            raise ValueError(f"`{code}` is given twice")
+        axes[code] = _values(code, text)
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _values(code: str, text: str) -> list[float]:
+    parts = text.split(":")
+    try:
+        if len(parts) == 1:
+            return [float(text)]
+        if len(parts) == 3 and 1 <= int(parts[2]) <= 100_000:
+            return [float(v) for v in np.linspace(float(parts[0]), float(parts[1]), int(parts[2]))]
+    except ValueError:
+        pass
+    raise ValueError(f"`{code}` must be a number or a range first:last:count, got {text!r}")

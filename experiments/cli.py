@@ -1,0 +1,170 @@
+"""The command `lmo`. Heavy imports (torch, sympy, matplotlib) happen inside the commands that need them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Bounds for methods that step along an inexact linear minimisation oracle: stated, proved, run and judged.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Constants = Annotated[list[str] | None, typer.Argument(help="key=value; a range a:b:n gives a table of n rows.")]
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        str | None, typer.Argument(help="A theorem by name, or your own in a Python file; all if left out.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer steps, seeds and errors: about a fifth of the time.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Where data, figures and report.html go.")] = Path("out/verify"),
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Run every theorem in every setting it applies to; exit status 1 if anything is violated.
+
+    Example: lmo verify --quick
+    """
+    from experiments.terminal import run_verify
+
+    raise typer.Exit(run_verify(file, quick, out, device, as_json, console))
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="A theorem by name or label, or a Python file; all if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove the statements symbolically: chain, multipliers, tuning, limits, units, vacuity; exit 1 if one fails.
+
+    Example: lmo check fixed-step
+    """
+    import bounds
+
+    chosen = [bounds.load(name)] if name else list(bounds.theorems.values())
+    results = [(theorem, theorem.check()) for theorem in chosen]
+    if as_json:
+        print(json.dumps({t.name: [vars(c) for c in checks] for t, checks in results}, ensure_ascii=False))
+    else:
+        for theorem, checks in results:
+            console.print(f"[bold]{theorem.label}[/] {theorem.name}")
+            for one in checks:
+                mark = "[green]proved[/]" if one.passed else "[red]FAILED[/]"
+                console.print(f"  {mark}  {one.name}: ", end="")
+                console.print(one.detail, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(c.passed for _, checks in results for c in checks) else 1)
+
+
+@app.command()
+def bound(name: str, constants: Constants = None, as_json: Json = False) -> None:
+    """The value of a bound.
+
+    Example: lmo bound fixed-step initial_gap=4.5 smoothness=1 steps=400 step_size=0.1 delta=0:0.9:10
+    """
+    import bounds
+    from experiments.arguments import rows
+
+    theorem = bounds.load(name)
+    _print_rows([{**row, "bound": float(theorem.bound(**row))} for row in rows(constants or [])], as_json)
+
+
+@app.command()
+def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
+    """The step size and alpha that minimise a bound: the exact optimum, and the closed form of its leading terms.
+
+    Example: lmo tune ema initial_gap=0.5 smoothness=1 steps=400 noise_std=0.1 norm_ratio=4.5 delta=0:0.8:3
+    """
+    import bounds
+    from experiments.arguments import rows
+
+    theorem = bounds.load(name)
+    table = []
+    for row in rows(constants or []):
+        tuned = theorem.tune(**row)
+        for one in (tuned, tuned.leading) if tuned.leading else (tuned,):
+            entry: dict[str, Any] = {**row, "how": one.how}
+            if one.step_size is not None:
+                entry["step_size"] = float(one.step_size)
+            if one.alpha is not None:
+                entry["alpha"] = float(one.alpha)
+            table.append({**entry, "value": float(one.value)})
+    _print_rows(table, as_json)
+
+
+@app.command()
+def explain(
+    name: Annotated[str | None, typer.Argument(help="A theorem by name or label, or a Python file.")] = None,
+) -> None:
+    """A statement with its assumptions, tuning and proof; without a name, the list of statements.
+
+    Example: lmo explain hilbert
+    """
+    import bounds
+
+    if name:
+        console.print(bounds.load(name).explain(), markup=False, highlight=False, soft_wrap=True)
+        return
+    for theorem in bounds.theorems.values():
+        console.print(
+            f"{theorem.label:5} {theorem.name:14} {theorem.says}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+@app.command()
+def figures(
+    name: Annotated[str | None, typer.Argument(help="One figure; all if left out.")] = None,
+    data: Annotated[Path, typer.Option(help="The folder that `lmo verify` wrote.")] = Path("out/verify"),
+    out: Annotated[Path, typer.Option(help="Where the PNG files go.")] = Path("out/figures"),
+) -> None:
+    """Draw the figures again from the data of the last `lmo verify`, without running anything.
+
+    Example: lmo figures best_step
+    """
+    import figures as gallery
+    from experiments import store
+
+    out.mkdir(parents=True, exist_ok=True)
+    for one in [name] if name else gallery.names():
+        if one not in gallery.names():
+            raise ValueError(f"unknown figure {one!r}. Allowed: {', '.join(gallery.names())}.")
+        gallery.draw(one, store.load(data / "data" / f"{one}.zarr")).savefig(out / f"{one}.png")  # type: ignore[attr-defined]
+        console.print(f"{out / one}.png", highlight=False)
+
+
+def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(table))
+        return
+    from rich.table import Table
+
+    shown = Table(box=None, header_style="bold")
+    for key in table[0]:
+        shown.add_column(key, justify="right", no_wrap=True)
+    for row in table:
+        shown.add_row(*(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()))
+    console.print(shown)
+
+
+def main() -> None:
+    """The entry point: a bad argument prints one sentence and exits with 2."""
+    try:
+        app()
+    except (ValueError, TypeError) as error:
+        errors.print("error:", style="bold red", end=" ")
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None

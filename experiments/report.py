@@ -1,0 +1,80 @@
+"""The self-contained HTML report of `lmo verify`: the paragraph, the verdicts, the figures, the statements."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+import bounds
+import figures
+from experiments.verdict import STATUSES, summarise
+
+if TYPE_CHECKING:
+    from experiments.verify import Outcome
+
+CAPTIONS = {
+    "convergence": "Each panel is one theorem on the noisy or exact matrix quadratic. The orange curve is what the theorem "
+    "proves for that many steps, the blue one what happened. A curve that crossed the orange one would refute the theorem.",
+    "best_step": "For each error the step size was searched on a grid. The theory's advice, “shrink the step as the error "
+    "grows”, is the falling orange line; only errors that make the answer too long follow it.",
+    "value": "The gradient that is reached with the best step, relative to an exact oracle. The distance to the orange line is "
+    "what the worst-case analysis charges too much on this problem.",
+    "lower_bounds": "Adversaries built to hurt as much as possible. What they reach is proved possible; above the orange line "
+    "nothing is possible; nobody knows about the space between.",
+    "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what every "
+    "inequality gave away, so the longest coloured piece is the one to improve.",
+    "ball": "Four unit balls, one gradient. The shaded patch holds the answers that count as having error at most δ.",
+}
+ORDER = list(CAPTIONS)
+
+
+def render(outcome: Outcome, folder: Path) -> str:
+    """The report as HTML with every figure inlined; the figures are also written to `folder` as PNG."""
+    from experiments.verify import paragraph
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for name in ORDER:
+        if name not in outcome.drawings:
+            continue
+        drawn = figures.draw(name, outcome.drawings[name])
+        assert isinstance(drawn, Figure)
+        drawn.savefig(folder / f"{name}.png", dpi=140)
+        data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+        pictures.append({"name": name, "data": data, "caption": CAPTIONS[name]})
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("experiments"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    names = sorted({v.theorem for v in outcome.table.verdicts}, key=lambda n: list(bounds.theorems).index(n))
+    return environment.get_template("report.html").render(
+        paragraph=paragraph(outcome),
+        passed=not outcome.failed,
+        findings=outcome.findings,
+        summary=summarise(outcome.table.verdicts),
+        verdicts=sorted(outcome.table.verdicts, key=lambda v: (STATUSES.index(v.status), v.theorem, -v.ratio)),
+        skipped=outcome.table.skipped,
+        figures=pictures,
+        statements=[(bounds.theorems[n], Markup(formula(bounds.theorems[n].latex()))) for n in names],
+        labels={n: bounds.theorems[n].label for n in names},
+    )
+
+
+def formula(latex: str) -> str:
+    """A formula as inline SVG, drawn by matplotlib's own mathtext (no scripts, no fonts to load)."""
+    text = latex.replace(r"\mathbb{E}\,", r"\mathrm{E}\ ").replace(r"\left\{", r"\{").replace(r"\le ", r"\leq ")
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "lmo-lab", "mathtext.fontset": "cm"}):
+        drawn = Figure(figsize=(0.1, 0.1))
+        drawn.text(0, 0, f"${text}$", fontsize=13)
+        out = io.StringIO()
+        drawn.savefig(
+            out, format="svg", bbox_inches="tight", pad_inches=0.05, transparent=True, metadata={"Date": None}
+        )
+    svg = out.getvalue()
+    return svg[svg.index("<svg") :]

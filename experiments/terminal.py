@@ -1,0 +1,107 @@
+"""What `lmo verify` shows in a terminal: a live progress bar, the verdict table, the paragraph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from experiments.verdict import Verdict, summarise
+
+
+def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: bool, console: Console) -> int:
+    """Runs `lmo verify`; the exit status: 1 if anything is violated or not reproduced."""
+    import torch
+
+    import bounds
+
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise ValueError(f"`--device` must be cpu, or cuda on a machine that has one; got {device!r}")
+    from experiments import verify
+
+    theorem = bounds.load(file) if file else None
+    if theorem is not None and not (quiet_check := theorem.check()) == [] and not all(c.passed for c in quiet_check):
+        for failed in (c for c in quiet_check if not c.passed):
+            console.print(f"[red]lmo check FAILED[/]  {failed.name}: ", end="")
+            console.print(failed.detail, markup=False, highlight=False, soft_wrap=True)
+    shown = Console(stderr=True) if as_json else console
+    bar = Progress(
+        TextColumn("{task.description:60.60}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=shown
+    )
+    with bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def tick(what: str, done: float) -> None:
+            bar.update(task, description=what, completed=done)
+
+        if theorem is None:
+            outcome = verify.verify(quick, device, tick)
+        else:
+            outcome = verify.verify_theorem(theorem, quick, device, tick)
+        bar.update(task, description="writing the report", completed=0.98)
+        report = _write(outcome, theorem is None, out)
+        bar.update(task, description="done", completed=1.0)
+    verdicts = outcome.table.verdicts
+    if as_json:
+        print(json.dumps([v.record() for v in verdicts], ensure_ascii=False))
+    else:
+        console.print(_table(verdicts))
+        _print_failures(verdicts, console)
+        if theorem is None:
+            console.print()
+            console.print(verify.paragraph(outcome), soft_wrap=True, highlight=False, markup=False)
+        console.print(f"\n{report}", highlight=False, soft_wrap=True)
+    unsound = theorem is not None and not all(c.passed for c in quiet_check)
+    return 1 if outcome.failed or unsound else 0
+
+
+def _write(outcome: object, whole: bool, out: Path) -> Path:
+    from experiments import verify
+
+    assert isinstance(outcome, verify.Outcome)
+    if whole:
+        return verify.write(outcome, out)
+    out.mkdir(parents=True, exist_ok=True)
+    verify.write_verdicts(outcome.table.verdicts, out)
+    return out / "verdicts.csv"
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    table = Table(title="Verdicts by theorem and oracle", title_justify="left", header_style="bold", box=None)
+    for name in ("theorem", "oracle"):
+        table.add_column(name)
+    for name in ("settings", "holds", "vacuous", "undecided", "violated"):
+        table.add_column(name, justify="right")
+    table.add_column("largest measured ± / bound", justify="right")
+    table.add_column("ratio", justify="right")
+    table.add_column("loosest inequality")
+    for row in summarise(verdicts):
+        best: Verdict = row["tightest"]
+        width = f" ± {best.uncertainty:.1g}" if best.uncertainty else ""
+        table.add_row(
+            row["theorem"],
+            row["oracle"],
+            str(row["cells"]),
+            f"[green]{row['holds']}[/]",
+            str(row["vacuous"]),
+            str(row["undecided"]),
+            f"[bold red]{row['violated']}[/]" if row["violated"] else "0",
+            f"{best.measured:.4g}{width} / {best.bound:.4g}",
+            f"{best.ratio:.3f}",
+            row["loosest"],
+        )
+    return table
+
+
+def _print_failures(verdicts: list[Verdict], console: Console, most: int = 12) -> None:
+    bad = [v for v in verdicts if v.status in ("violated", "undecided")]
+    for v in bad[:most]:
+        where = f"{v.status}: {v.theorem}, {v.problem}, {v.ball}, {v.oracle}, δ = {v.delta:g}: {v.reason}"
+        console.print(
+            where, style="red" if v.status == "violated" else "yellow", highlight=False, soft_wrap=True, markup=False
+        )
+    if len(bad) > most:
+        console.print(f"… and {len(bad) - most} more in verdicts.csv", highlight=False)
