@@ -90,6 +90,19 @@ def _scales(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.
     return scales
 
 
+def expected_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+    """The inequalities that hold in expectation: name → slack per run, whose mean over seeds must not be negative.
+
+    The parts of the momentum error against their averages over the run: "start", "noise" (in ρ‖·‖₂).
+    """
+    if theorem.proof.memory is None:
+        return {}
+    ratio = np.asarray(constants["norm_ratio"], float)
+    measured = {"start": columns["start_norm"].mean(-1), "noise": ratio * columns["noise_norm_2"].mean(-1)}
+    parts = dict(theorem.proof.memory.parts())
+    return {name: _constant(parts[name], constants) - value for name, value in measured.items() if name in parts}
+
+
 def budget(theorem: Theorem, columns: Table, constants: Table, objective_last: np.ndarray) -> dict[str, np.ndarray]:
     """Where bound^p − measured^p goes (p: the closing rule's power): inequality → share per run, summing to it exactly.
 

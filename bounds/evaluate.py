@@ -95,10 +95,14 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
 
 
 def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
-    """The expression at checked constants, broadcast over their shapes."""
+    """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number."""
     names, function = compiled(expression)
     shape = np.broadcast_shapes(*(np.shape(numbers[name]) for name in names)) if names else ()
-    return np.broadcast_to(np.asarray(function(*(numbers[name] for name in names)), dtype=float), shape)
+    with np.errstate(all="ignore"):
+        result = np.asarray(function(*(numbers[name] for name in names)), dtype=float)
+    if not np.isfinite(result).all():
+        raise ValueError(f"{expression} is not a finite number at the constants {', '.join(names)} that were given")
+    return np.broadcast_to(result, shape)
 
 
 def at_rational(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> sp.Expr:

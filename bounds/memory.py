@@ -97,6 +97,28 @@ class NoMemory(Memory):
         return ()
 
 
+def finite_sums(momentum: str, start: str, alpha_value: float, steps: int) -> dict[str, float]:
+    """The parts of avg_k E‖m_k − ∇f(x_k)‖_* for the method itself, by summing its weights: no geometric series.
+
+    In units: "start" and "noise" of ρσ (Jensen at every step), "drift" of the largest ‖∇f_k − ∇f_{k−1}‖_*. These are
+    what a memory's parts must dominate, and reach for long runs. `ValueError` for a momentum that has no sums here.
+    """
+    if momentum == "none":
+        return {"noise": 1.0}
+    if momentum != "ema":
+        raise ValueError(f"no sums are known for the momentum {momentum!r}")
+    weights, totals = np.zeros(steps), {"start": 0.0, "drift": 0.0, "noise": 0.0}
+    for k in range(steps):  # weights[j]: of gradient j in m_k
+        weights[:k] *= 1 - alpha_value
+        weights[k] = 1.0 if k == 0 and start == "first gradient" else alpha_value
+        now = weights[: k + 1] / weights[: k + 1].sum()
+        first = start == "first gradient"
+        totals["start"] += now[0] if first else 0.0
+        totals["drift"] += float(now[:-1].cumsum().sum())  # gradient j is k − j increments old
+        totals["noise"] += float(np.sqrt((now[1 if first else 0 :] ** 2).sum()))
+    return {name: total / steps for name, total in totals.items() if name != "start" or start == "first gradient"}
+
+
 class ZeroStart(sp.Function):
     """(1/K) Σ_{k<K} √((1+u_k)/(1−u_k)), u_k = keep^(k+1): what the zero start multiplies the noise by (S1-0).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -48,7 +49,7 @@ def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: b
     if as_json:
         print(json.dumps([v.record() for v in verdicts], ensure_ascii=False))
     else:
-        console.print(_table(verdicts))
+        Console(width=max(console.width, 110)).print(_table(verdicts))
         _print_failures(verdicts, console)
         if theorem is None:
             console.print()
@@ -71,29 +72,36 @@ def _write(outcome: object, whole: bool, out: Path) -> Path:
 
 def _table(verdicts: list[Verdict]) -> Table:
     table = Table(title="Verdicts by theorem and oracle", title_justify="left", header_style="bold", box=None)
-    for name in ("theorem", "oracle"):
-        table.add_column(name)
-    for name in ("settings", "holds", "vacuous", "undecided", "violated"):
-        table.add_column(name, justify="right")
-    table.add_column("largest measured ± / bound", justify="right")
-    table.add_column("ratio", justify="right")
-    table.add_column("loosest inequality")
+    table.add_column("theorem", no_wrap=True)
+    table.add_column("oracle", no_wrap=True)
+    for name in ("settings", "verdict", "vacuous", "measured", "±", "bound", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("loosest inequality", no_wrap=True)
     for row in summarise(verdicts):
         best: Verdict = row["tightest"]
-        width = f" ± {best.uncertainty:.1g}" if best.uncertainty else ""
         table.add_row(
             row["theorem"],
-            row["oracle"],
+            row["oracle"].replace("newton-schulz", "NS"),
             str(row["cells"]),
-            f"[green]{row['holds']}[/]",
-            str(row["vacuous"]),
-            str(row["undecided"]),
-            f"[bold red]{row['violated']}[/]" if row["violated"] else "0",
-            f"{best.measured:.4g}{width} / {best.bound:.4g}",
+            _outcome(row),
+            str(row["vacuous"] or ""),
+            f"{best.measured:.3g}",
+            f"{best.uncertainty:.1g}" if best.uncertainty else "",
+            f"{best.bound:.3g}",
             f"{best.ratio:.3f}",
             row["loosest"],
         )
+    table.caption = (
+        "measured, ±, bound, ratio: the tightest setting of each row; vacuous: no better than smoothness alone"
+    )
+    table.caption_justify = "left"
     return table
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    if row["violated"]:
+        return f"[bold red]{row['violated']} VIOLATED[/]"
+    return f"[yellow]{row['undecided']} undecided[/]" if row["undecided"] else "[green]holds[/]"
 
 
 def _print_failures(verdicts: list[Verdict], console: Console, most: int = 12) -> None:

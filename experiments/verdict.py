@@ -78,18 +78,21 @@ def judge(
     loosest = max(means, key=lambda n: means[n]) if means else "none"
     total = sum(means.values())
     broken = certificate.first_violation(theorem, columns, constants)
+    doubtful = _broken_in_expectation(theorem, columns, constants, cells)
     trivial = float(np.sqrt(2 * constants["smoothness"] * constants["initial_gap"]))
     status, reason = "holds", ""
     if measured - width > bound * (1 + SLACK):
         status, reason = "violated", f"measured {measured:.6g} ± {width:.2g} is above the bound {bound:.6g}"
-    elif broken is not None:
+    elif broken is not None or doubtful is not None:
         status = "violated"
     elif measured > bound * (1 + SLACK):
         status, reason = "undecided", "above the bound, but within the noise of the seeds"
     elif bound >= trivial:
         status, reason = "vacuous", f"smoothness alone keeps the gradient below √(2LΔ) = {trivial:.4g}"
+    where = doubtful
     if broken is not None:
         where = f"`{broken.inequality}` fails at step {broken.step} of run {broken.run} by {-broken.slack:.3g}"
+    if where is not None:
         reason = f"{where}; {reason}" if reason else where
     if status == "violated" and constants_are == "estimate":
         status, reason = "undecided", f"an estimated constant was too small, or the claim is wrong: {reason}"
@@ -114,13 +117,25 @@ def judge(
     )
 
 
+def _broken_in_expectation(
+    theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, float], cells: int
+) -> str | None:
+    """The first statistical inequality whose slack is negative beyond the noise of the seeds; None where none is."""
+    for name, slack in certificate.expected_slacks(theorem, columns, constants).items():
+        scale = certificate.ROUNDING * (1 + float(np.abs(slack).max()))
+        if float(slack.mean()) + half_width(slack, cells) < -scale:
+            return f"`{name}` fails in expectation by {-float(slack.mean()):.3g}"
+    return None
+
+
 def summarise(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """One row per (theorem, oracle): counts by status, the tightest cell, the inequality that is loosest most often."""
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.theorem, verdict.oracle), []).append(verdict)
     rows = []
-    for (theorem, oracle), cells in groups.items():
+    order = list(dict.fromkeys(v.theorem for v in verdicts))
+    for (theorem, oracle), cells in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
         tightest = max(cells, key=lambda v: v.ratio)
         names = [v.loosest for v in cells]
         rows.append(

@@ -86,8 +86,8 @@ def paragraph(outcome: Outcome) -> str:
     lines = [
         f"{len(verdicts)} settings of {len({v.theorem for v in verdicts})} theorems were run: "
         f"{count['holds']} hold, {count['vacuous']} hold but say no more than smoothness alone, "
-        f"{count['undecided']} are undecided, {count['violated']} are violated"
-        + (f" ({estimated} of them with estimated constants)." if estimated else "."),
+        f"{count['undecided']} are undecided, {count['violated']} are violated."
+        + (f" In {estimated} settings a constant is only an estimate." if estimated else ""),
         f"The tightest reached {100 * tightest.ratio:.1f} % of its bound ({tightest.theorem}, {tightest.ball}, {tightest.problem}).",
     ]
     by_kind: dict[str, list[Finding]] = {}
@@ -108,7 +108,7 @@ def paragraph(outcome: Outcome) -> str:
     tight = next((f for f in outcome.findings if f.statement.startswith("tight instance")), None)
     if tight:
         lines.append(
-            f"Without error D1 is attained ({100 * tight.measured:.2f} %); with error the factor (1+δ)/(1−δ) is an upper bound "
+            f"Without error D1 is attained (to {tight.measured:.5f} of its value); with error the factor (1+δ)/(1−δ) is an upper bound "
             "of which adversaries were made to pay part: "
             + ", ".join(_share(f) for f in outcome.findings if f.statement.startswith("lower bound, long"))
             + ". The rest is open."

@@ -27,10 +27,11 @@ def draw(dataset: xr.Dataset) -> Figure:
         axis.annotate("", one["answer"].values, (0, 0), arrowprops={"arrowstyle": "-|>", "color": VERMILION, "lw": 2.2})
         axis.set(title=name, aspect="equal", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     axes[0].plot([], [], color=VERMILION, lw=2.2, label="the oracle's answer")
-    axes[0].legend(loc="lower right", fontsize=8.5)
+    drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=2)
     headline(
         drawn,
         "The same gradient, a different step in every geometry",
         "A linear minimisation oracle goes to the point of the unit ball that is furthest against the gradient.",
+        foot=0.3,
     )
     return drawn

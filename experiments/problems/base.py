@@ -86,8 +86,8 @@ class Problem(ABC):
         """
         if ball.core_ndim != self.core_ndim:
             raise ValueError(
-                f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem {self.name!r} "
-                f"have {self.core_ndim}; `balls()` lists balls that fit"
+                f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem "
+                f"{self.name!r} have {self.core_ndim}; `balls()` lists balls that fit"
             )
         special = self.special_smoothness(ball)
         euclidean = self.euclidean_smoothness()

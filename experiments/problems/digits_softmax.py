@@ -74,7 +74,8 @@ class DigitsSoftmax(Problem):
 
     - ℓp: R_i ≤ 2^{1/q}⟨s, x_i⟩, s_j the ℓp norm of column j, so L = 2^{−2/p} max_{‖s‖_p ≤ 1} sᵀMs, attained at
       v = 2^{−1/p}s: max_j M_jj/4 for ℓ1, λ_max(M)/2 for Frobenius, ΣM = mean ‖x_i‖₁² for ℓ∞. For p ≥ 2 the maximum is
-      computed to a certified gap (`largest_form`); for 1 < p < 2 it is at most min(λ_max(M), mean ‖x_i‖_q²).
+      computed to a certified gap (`largest_form`); for 1 < p < 2 it is at most mean ‖x_i‖_q², and by
+      Riesz–Thorin at most (max_j M_jj)^{1−θ} λ_max(M)^θ, θ = 2 − 2/p.
     - nuclear: that of Frobenius, whose maximiser has rank one.
     - max-column: ‖Vx_i‖₂ ≤ ‖x_i‖₁, L = ΣM/2, attained at v = (1, …, 1)/√2.
     - max-row: R_i ≤ 2‖x_i‖₂, L ≤ tr M; at least λ_max(M).
@@ -169,9 +170,11 @@ class DigitsSoftmax(Problem):
             largest, tight = largest_form(self._moments, ball.p)
             source = "2^{−2/p} max_{‖s‖_p ≤ 1} sᵀMs, M = mean x_i x_iᵀ"
             return Known(2 ** (-2 / ball.p) * largest, "exact" if tight else "upper", source)
+        theta = 2 - 2 / ball.p
+        between = float(self._moments.diagonal().max()) ** (1 - theta) * float(self._eigenvalues[0]) ** theta
         lengths = torch.linalg.vector_norm(self.images.pixels, ord=ball.q, dim=-1)
-        largest = min(float(self._eigenvalues[0]), float((lengths**2).mean()))
-        return Known(2 ** (-2 / ball.p) * largest, "upper", "2^{−2/p} min(λ_max(M), mean ‖x_i‖_q²), M = mean x_i x_iᵀ")
+        value = 2 ** (-2 / ball.p) * min(between, float((lengths**2).mean()))
+        return Known(value, "upper", "2^{−2/p} times the smaller of mean ‖x_i‖_q² and Riesz–Thorin between p = 1 and 2")
 
 
 def largest_form(matrix: Tensor, p: float, iterations: int = 300) -> tuple[float, bool]:

@@ -27,6 +27,7 @@ class Noisy(Problem):
         self.problem = problem
         self.name = f"{problem.name} + noise"
         self.shape, self.core_ndim, self.infimum = problem.shape, problem.core_ndim, problem.infimum
+        self.heavy = problem.heavy
         self.noise_std = Known(check_number("std", std, above=0.0), "exact", "Gaussian, std/√d per entry")
 
     @classmethod
@@ -60,3 +61,6 @@ class Noisy(Problem):
 
     def special_smoothness(self, ball: NormBall) -> Known | None:
         return self.problem.special_smoothness(ball)
+
+    def balls(self) -> list[NormBall]:
+        return self.problem.balls()

@@ -1,4 +1,4 @@
-"""A non-convex objective with a proved smoothness constant in every norm: a sum of bounded-curvature ridge functions."""
+"""A non-convex objective with a proved smoothness constant in every norm: a sum of ridge functions."""
 
 from __future__ import annotations
 
