@@ -10,6 +10,7 @@ from torch import Tensor
 
 from experiments.problems.base import Known, Problem
 from lmo.balls import LInf, NormBall
+from lmo.checks import check_number
 from lmo.oracles import Scripted
 
 
@@ -28,7 +29,7 @@ class Cycle:
 
 def two_cycle(delta: float) -> Cycle:
     """(a): ±(1+δ)/2 for ever; every answer has length 1+δ."""
-    half = (1 + delta) / 2
+    half = (1 + check_number("delta", delta, at_least=0.0, below=1.0)) / 2
     return Cycle((1 + delta,), half, half, half)
 
 
@@ -37,6 +38,8 @@ def long_cycle(delta: float) -> Cycle:
 
     ā = max_m [m(1+δ) − (1−δ)m(m−1)/2]/(m+1).
     """
+
+    check_number("delta", delta, at_least=0.0, below=1.0)
 
     def mean(m: int) -> float:
         return (m * (1 + delta) - (1 - delta) * m * (m - 1) / 2) / (m + 1)
@@ -76,6 +79,11 @@ class CycleProblem(Problem):
         self.slide = step_size * (1 - delta) * steps  # how far coordinate 1 travels
         self.x2 = torch.tensor([cycle.start for cycle in cycles], dtype=torch.float64) * step_size
         self.slope, self.x1 = self.build()
+        if not (self.slope > 0).all():
+            run = int((~(self.slope > 0)).nonzero()[0])
+            raise ValueError(
+                f"run {run}: the step {float(step_size[run]):g} is so large that the cycle alone costs more than the gap {gap:g}"
+            )
 
     @abstractmethod
     def build(self) -> tuple[Tensor, Tensor]:
@@ -99,6 +107,9 @@ class CycleProblem(Problem):
         if runs != len(self.cycles):
             raise ValueError(f"this construction has {len(self.cycles)} run(s), one per δ, step and cycle, not {runs}")
         return torch.stack([self.x1, self.x2], -1)
+
+    def initial_gap(self) -> Known:
+        return Known(self.gap, "exact", "by construction, for every run")
 
     def special_smoothness(self, ball: NormBall) -> Known | None:
         return Known(self._smoothness, "exact", "by construction") if isinstance(ball, LInf) else None

@@ -1,0 +1,228 @@
+"""Laws of every theorem, found by walking `bounds.theorems`; and independent second readings of each formula."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+import bounds
+from bounds import evaluate
+from bounds.memory import AveragingMemory, finite_sums, zero_start
+from bounds.symbols import CONSTANTS
+
+NAMES = list(bounds.theorems)
+USUAL = {
+    "initial_gap": 4.5, "smoothness": 1.0, "steps": 400, "step_size": 0.1, "alpha": 0.1, "noise_std": 0.2,
+    "norm_ratio": 3.0, "delta": 0.3,
+}  # fmt: skip
+
+
+def constants_of(name: str, **changes: float) -> dict[str, float]:
+    theorem = bounds.theorems[name]
+    needs = [n for n in theorem.constants if n not in ("epsilon", "eta", "delta")] + ["delta"]
+    return {n: changes.get(n, USUAL[n]) for n in needs}
+
+
+# The second reading: each formula again, in plain Python, from paper_notes.md.
+def d1(Δ, L, K, γ, c, b):
+    return Δ / (c * γ * K) + L * γ * b * b / (2 * c)
+
+
+def s1(Δ, L, K, γ, α, σ, ρ, c, b, start=True, factor=1.0):
+    noise = ρ * σ * (α / (2 - α)) ** 0.5 * factor
+    bracket = (ρ * σ / (α * K) if start else 0) + L * γ * b * (1 - α) / α + noise
+    return (Δ / (γ * K) + L * γ * b * b / 2 + (b + c) * bracket) / c
+
+
+def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3):
+    match name:
+        case "fixed-step":
+            return d1(Δ, L, K, γ, c, b)
+        case "adaptive-step":
+            return (2 * L * Δ / K) ** 0.5 * b / c
+        case "hilbert":
+            δ = 1 - c
+            return max(L * γ, Δ / (γ * (1 - δ) * K) + L * γ * (1 - δ) / 2)
+        case "no-momentum":
+            return (Δ / (γ * K) + L * γ * b * b / 2 + (b + c) * ρ * σ) / c
+        case "ema":
+            return s1(Δ, L, K, γ, α, σ, ρ, c, b)
+        case "ema-zero":
+            u = [(1 - α) ** (k + 1) for k in range(K)]
+            factor = sum(((1 + x) / (1 - x)) ** 0.5 for x in u) / K
+            return s1(Δ, L, K, γ, α, σ, ρ, c, b, start=False, factor=factor)
+    raise AssertionError(f"{name} has no second reading: add one")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_check_passes(name: str) -> None:
+    assert [c for c in bounds.theorems[name].check() if not c.passed] == []
+
+
+def test_all_checks_of_all_theorems_take_less_than_a_minute() -> None:
+    start = time.perf_counter()
+    assert all(c.passed for t in bounds.theorems.values() for c in t.check())
+    assert time.perf_counter() - start < 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_is_the_formula(name: str) -> None:
+    got = float(bounds.theorems[name].bound(**constants_of(name)))
+    assert got == pytest.approx(slow(name), rel=1e-13)
+
+
+@given(
+    Δ=st.floats(0.01, 100), L=st.floats(0.01, 100), K=st.integers(1, 300), γ=st.floats(1e-3, 10),
+    α=st.floats(1e-3, 1), σ=st.floats(0, 10), ρ=st.floats(0.1, 30), δ=st.floats(0, 0.99),
+)  # fmt: skip
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_is_the_formula_everywhere(name, Δ, L, K, γ, α, σ, ρ, δ) -> None:
+    changed = dict(initial_gap=Δ, smoothness=L, steps=K, step_size=γ, alpha=α, noise_std=σ, norm_ratio=ρ, delta=δ)
+    got = float(bounds.theorems[name].bound(**constants_of(name, **changed)))
+    assert got == pytest.approx(slow(name, Δ, L, K, γ, α, σ, ρ, 1 - δ, 1 + δ), rel=1e-11)
+
+
+def test_d1_in_exact_rationals() -> None:
+    third, point = Fraction(1, 3), dict(Δ=Fraction(9, 2), L=Fraction(1), K=400, γ=Fraction(1, 7))
+    exact = d1(**point, c=1 - third, b=1 + third)
+    claim = evaluate.at_rational(
+        bounds.theorems["D1"].claim,
+        {
+            CONSTANTS["initial_gap"].symbol: sp.Rational(9, 2),
+            CONSTANTS["smoothness"].symbol: sp.Integer(1),
+            CONSTANTS["steps"].symbol: sp.Integer(400),
+            CONSTANTS["step_size"].symbol: sp.Rational(1, 7),
+            CONSTANTS["epsilon"].symbol: sp.Rational(1, 3),
+            CONSTANTS["eta"].symbol: sp.Rational(1, 3),
+        },
+    )
+    assert claim == sp.Rational(exact.numerator, exact.denominator)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constants_broadcast(name: str) -> None:
+    theorem = bounds.theorems[name]
+    deltas, gaps = np.linspace(0, 0.8, 5), np.array([[1.0], [2.0], [3.0]])
+    table = theorem.bound(**{**constants_of(name), "delta": deltas, "initial_gap": gaps})
+    assert table.shape == (3, 5)
+    for i, gap in enumerate(gaps[:, 0]):
+        for j, delta in enumerate(deltas):
+            assert table[i, j] == float(theorem.bound(**constants_of(name, delta=delta, initial_gap=gap)))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "ema-zero"])
+def test_a_million_points_take_less_than_a_second(name: str) -> None:
+    theorem = bounds.theorems[name]
+    theorem.bound(**constants_of(name))
+    many = {**constants_of(name), "delta": np.linspace(0, 0.9, 1_000_000)}
+    start = time.perf_counter()
+    assert theorem.bound(**many).shape == (1_000_000,)
+    assert time.perf_counter() - start < 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_delta_is_the_view_epsilon_equals_eta_equals_delta(name: str) -> None:
+    theorem = bounds.theorems[name]
+    if "epsilon" not in theorem.constants:
+        pytest.skip("this statement is about δ itself")
+    given_delta = constants_of(name)
+    both = {n: v for n, v in given_delta.items() if n != "delta"} | {"epsilon": 0.3, "eta": 0.3}
+    assert float(theorem.bound(**given_delta)) == float(theorem.bound(**both))
+    assert float(theorem.bound(**{**both, "eta": -0.3})) < float(theorem.bound(**both))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("delta", [0.0, 0.3, 0.8])
+def test_the_tuning_is_the_minimum_of_the_bound(name: str, delta: float) -> None:
+    theorem = bounds.theorems[name]
+    fixed = {n: v for n, v in constants_of(name, delta=delta).items() if n not in ("step_size", "alpha")}
+    tuned = theorem.tune(**fixed)
+    free = [n for n in ("step_size", "alpha") if n in theorem.constants]
+    if not free:
+        assert float(tuned.value) == float(theorem.bound(**fixed))
+        return
+    at_tuned = dict(zip(free, (float(tuned.step_size), float(tuned.alpha) if tuned.alpha is not None else 0), strict=False))
+    assert float(tuned.value) == pytest.approx(float(theorem.bound(**fixed, **at_tuned)), rel=1e-9)
+
+    def cost(logs: np.ndarray) -> float:
+        trial = {n: float(np.exp(v)) for n, v in zip(free, logs, strict=True)}
+        trial = {n: min(v, 1.0) if n == "alpha" else v for n, v in trial.items()}
+        return float(theorem.bound(**fixed, **trial))
+
+    starts = [np.log([g, a][: len(free)]) for g in (0.01, 0.3) for a in (0.02, 0.3, 0.99)]
+    best = min(minimize(cost, s, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13}).fun for s in starts)
+    assert float(tuned.value) <= best * (1 + 1e-7)
+    assert float(tuned.value) == pytest.approx(best, rel=1e-5)
+
+
+def test_published_tunings() -> None:
+    """The closed forms and exact optima that paper_notes.md quotes."""
+    d1_ = bounds.theorems["D1"].tune(initial_gap=4.5, smoothness=1, steps=400, delta=0.5)
+    assert float(d1_.step_size) == pytest.approx(0.1) and float(d1_.value) == pytest.approx(0.45)
+    signed = bounds.theorems["D1"].tune(initial_gap=4.5, smoothness=1, steps=400, epsilon=0.5, eta=-0.5)
+    assert float(signed.step_size) == pytest.approx(0.3) and float(signed.value) == pytest.approx(0.15)
+    h = bounds.theorems["D1-H"].tune(initial_gap=4.5, smoothness=1, steps=400, delta=0.6)
+    assert float(h.value) == pytest.approx(0.15 / 0.8) and float(h.step_size) == pytest.approx(0.15 / 0.8)
+    for noise, values, weights in ((0.02, (0.48, 0.87, 2.8), (0.18, 0.20, 0.22)), (0.1, (1.27, 2.24, 7.0), (0.062, 0.067, 0.071))):
+        tuned = bounds.theorems["S1"].tune(
+            initial_gap=0.5, smoothness=1, steps=400, noise_std=noise * 20**0.5, norm_ratio=20**0.5, delta=[0, 0.4, 0.8]
+        )
+        assert tuned.value == pytest.approx(values, rel=0.011) and tuned.alpha == pytest.approx(weights, rel=0.03)
+    lead = bounds.theorems["S1"].tune(
+        initial_gap=0.5, smoothness=1, steps=400, noise_std=0.02 * 20**0.5, norm_ratio=20**0.5
+    ).leading
+    assert float(lead.step_size) == pytest.approx(0.0105, abs=1e-4) and float(lead.alpha) == pytest.approx(0.177, abs=1e-3)
+
+
+def test_coupling_exponents_of_the_leading_terms() -> None:
+    """Additive model: α* ∝ (1+δ)^½, γ* ∝ (1+δ)^−¼, value ∝ (1+δ)^¼/(1−δ) — as α is the weight of the NEW gradient."""
+    k = dict(initial_gap=1.0, smoothness=1.0, steps=10**9, noise_std=1.0, norm_ratio=1.0)
+    one, two = (bounds.theorems["S1"].tune(**k, delta=d).leading for d in (0.0, 0.5))
+    assert float(two.alpha / one.alpha) == pytest.approx(1.5**0.5)
+    assert float(two.step_size / one.step_size) == pytest.approx(1.5**-0.25)
+    assert float(two.value / one.value) == pytest.approx(1.5**0.25 / 0.5)
+
+
+@pytest.mark.parametrize("start", ["first gradient", "zero"])
+@given(α=st.floats(0.01, 1.0), K=st.integers(1, 60))
+def test_momentum_parts_bound_the_exact_sums(start: str, α: float, K: int) -> None:
+    parts = dict(AveragingMemory(start=start).parts())
+    at = {"alpha": α, "steps": K, "noise_std": 1.0, "norm_ratio": 1.0, "smoothness": 1.0, "step_size": 1.0, "eta": 0.0}
+    for name, exact in finite_sums("ema", start, α, K).items():
+        assert float(evaluate.value(parts[name], at)) >= exact * (1 - 1e-12)
+
+
+def test_zero_start_factor_against_a_loop() -> None:
+    got = zero_start(np.array([[0.5, 0.98]]), np.array([[3], [400]]))
+    for i, K in enumerate((3, 400)):
+        for j, keep in enumerate((0.5, 0.98)):
+            u = [keep ** (k + 1) for k in range(K)]
+            assert got[i, j] == pytest.approx(sum(((1 + x) / (1 - x)) ** 0.5 for x in u) / K, rel=1e-13)
+
+
+def test_names_labels_and_iteration() -> None:
+    assert NAMES == ["fixed-step", "hilbert", "adaptive-step", "ema", "ema-zero", "no-momentum"]
+    for theorem in bounds.theorems.values():
+        assert bounds.theorems[theorem.label] is theorem and theorem.label in bounds.theorems
+        assert theorem.label not in list(bounds.theorems)
+    with pytest.raises(KeyError, match="did you mean 'fixed-step'"):
+        bounds.theorems["fixd-step"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_statements_print(name: str) -> None:
+    theorem = bounds.theorems[name]
+    assert theorem.latex().startswith((r"\frac", r"\min", r"\mathbb{E}"))
+    assert all(i.name in theorem.explain() for i in theorem.proof.step)
+    if name == "ema-zero":
+        with pytest.raises(ValueError, match="no JavaScript form"):
+            theorem.javascript()
+    else:
+        assert "Math." in theorem.javascript() or "/" in theorem.javascript()
