@@ -50,7 +50,9 @@ def test_columns_against_a_naive_run(momentum) -> None:
         m = sum(w * (a + e) for w, a, e in zip(weights, gradients, noises, strict=True)) / total
         first = momentum.start == "first gradient" and needs
         start = weights[0] * noises[0] / total if first else 0 * g
-        later = sum(w * e for w, e in zip(weights[first:], noises[first:], strict=True)) / total if k >= first else 0 * g
+        later = (
+            sum(w * e for w, e in zip(weights[first:], noises[first:], strict=True)) / total if k >= first else 0 * g
+        )
         drift = sum(w * a for w, a in zip(weights, gradients, strict=True)) / total - g
         u, _, vt = np.linalg.svd(m, full_matrices=False)
         d = -u @ vt
@@ -124,7 +126,9 @@ def test_the_slack_budget_is_exact(name: str, ball) -> None:
 
 def test_a_wrong_constant_shows_as_a_negative_slack_by_name() -> None:
     theorem, ball = bounds.theorems["fixed-step"], Spectral()
-    one = batch(theorem, QUADRATIC, ball, steps=30, seeds=1, chosen=[e for e in entries(ball, (0.4,)) if e.label == "mixed"])
+    one = batch(
+        theorem, QUADRATIC, ball, steps=30, seeds=1, chosen=[e for e in entries(ball, (0.4,)) if e.label == "mixed"]
+    )
     data = run(QUADRATIC, one.method, steps=30, step_size=one.step_size, seeds=one.seeds)
     constants = one.cells[0].constants
     for name, wrong in {
@@ -145,7 +149,9 @@ def test_known_constants_say_how_they_are_known() -> None:
 def test_measured_delta_is_that_of_the_error() -> None:
     oracle = Perturbed(Exact(Spectral()), Mixed(0.3))
     data = run(QUADRATIC, Method(oracle), steps=6, step_size=0.01, delta_every=2)
-    assert data["delta"].values[0, ::2] == pytest.approx(0.3, abs=1e-9) and np.isnan(data["delta"].values[0, 1::2]).all()
+    assert (
+        data["delta"].values[0, ::2] == pytest.approx(0.3, abs=1e-9) and np.isnan(data["delta"].values[0, 1::2]).all()
+    )
 
 
 def test_a_run_that_explodes_says_which_and_when() -> None:

@@ -148,7 +148,9 @@ def test_the_tuning_is_the_minimum_of_the_bound(name: str, delta: float) -> None
     if not free:
         assert float(tuned.value) == float(theorem.bound(**fixed))
         return
-    at_tuned = dict(zip(free, (float(tuned.step_size), float(tuned.alpha) if tuned.alpha is not None else 0), strict=False))
+    at_tuned = dict(
+        zip(free, (float(tuned.step_size), float(tuned.alpha) if tuned.alpha is not None else 0), strict=False)
+    )
     assert float(tuned.value) == pytest.approx(float(theorem.bound(**fixed, **at_tuned)), rel=1e-9)
 
     def cost(logs: np.ndarray) -> float:
@@ -170,15 +172,22 @@ def test_published_tunings() -> None:
     assert float(signed.step_size) == pytest.approx(0.3) and float(signed.value) == pytest.approx(0.15)
     h = bounds.theorems["D1-H"].tune(initial_gap=4.5, smoothness=1, steps=400, delta=0.6)
     assert float(h.value) == pytest.approx(0.15 / 0.8) and float(h.step_size) == pytest.approx(0.15 / 0.8)
-    for noise, values, weights in ((0.02, (0.48, 0.87, 2.8), (0.18, 0.20, 0.22)), (0.1, (1.27, 2.24, 7.0), (0.062, 0.067, 0.071))):
+    for noise, values, weights in (
+        (0.02, (0.48, 0.87, 2.8), (0.18, 0.20, 0.22)),
+        (0.1, (1.27, 2.24, 7.0), (0.062, 0.067, 0.071)),
+    ):
         tuned = bounds.theorems["S1"].tune(
             initial_gap=0.5, smoothness=1, steps=400, noise_std=noise * 20**0.5, norm_ratio=20**0.5, delta=[0, 0.4, 0.8]
         )
         assert tuned.value == pytest.approx(values, rel=0.011) and tuned.alpha == pytest.approx(weights, rel=0.03)
-    lead = bounds.theorems["S1"].tune(
-        initial_gap=0.5, smoothness=1, steps=400, noise_std=0.02 * 20**0.5, norm_ratio=20**0.5
-    ).leading
-    assert float(lead.step_size) == pytest.approx(0.0105, abs=1e-4) and float(lead.alpha) == pytest.approx(0.177, abs=1e-3)
+    lead = (
+        bounds.theorems["S1"]
+        .tune(initial_gap=0.5, smoothness=1, steps=400, noise_std=0.02 * 20**0.5, norm_ratio=20**0.5)
+        .leading
+    )
+    assert float(lead.step_size) == pytest.approx(0.0105, abs=1e-4) and float(lead.alpha) == pytest.approx(
+        0.177, abs=1e-3
+    )
 
 
 def test_coupling_exponents_of_the_leading_terms() -> None:

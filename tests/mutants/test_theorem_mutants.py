@@ -81,7 +81,10 @@ def slack_mutants(theorem: Theorem) -> Iterator[tuple[str, Theorem]]:
         except ValueError:
             yield f"{i.name} weakened (no claim follows)", replace(theorem, proof=proof)
             continue
-        yield f"{i.name} weakened, claim with it", replace(theorem, proof=proof, claim=claim, tuned_value=None, limits=())
+        yield (
+            f"{i.name} weakened, claim with it",
+            replace(theorem, proof=proof, claim=claim, tuned_value=None, limits=()),
+        )
 
 
 MUTANTS = [
