@@ -42,7 +42,7 @@ class Nuclear(NormBall):
         return -((u[..., :1] * top.unsqueeze(-2)) @ v[..., :1].mT).to(m.dtype)
 
     def _distance(self, m: Tensor, d: Tensor) -> Distance:
-        """Exact for a simple σ₁ and for m = 0; else to the −U₁SV₁ᵀ nearest in Frobenius norm, an upper bound."""
+        """Exact for a simple σ₁ and for m = 0; else an upper bound: to lmo(m) or the −U₁SV₁ᵀ nearest in Frobenius norm."""
         u, s, v = thin_svd(m)
         tie = s >= s[..., :1] * (1 - max(m.shape[-2:]) * torch.finfo(s.dtype).eps)
         mask = tie.to(s.dtype)
@@ -52,7 +52,7 @@ class Nuclear(NormBall):
         outside = torch.diag_embed(4 * (1 - mask) * (1 + self._norm(d).unsqueeze(-1)))  # keeps S inside the tie
         values, vectors = torch.linalg.eigh((block + block.mT) / 2 - outside)
         nearest = (vectors * _onto_simplex(values).unsqueeze(-2)) @ vectors.mT
-        value = self._norm(d + u1 @ nearest @ v1.mT)
+        value = torch.minimum(self._norm(d + u1 @ nearest @ v1.mT), self._norm(d - self._lmo(m)))
         zero = s[..., 0] == 0
         value = torch.where(zero, (self._norm(d) - 1).clamp(min=0), value)
         return Distance(value, zero | (tie.sum(-1) == 1))

@@ -73,7 +73,7 @@ class Spectral(NormBall):
         return Parts(weights, lambda factors: -((u * (kept * factors).unsqueeze(-2)) @ v.mT).to(m.dtype))
 
     def _distance(self, m: Tensor, d: Tensor) -> Distance:
-        """Exact at full rank; else the distance to the minimiser whose W is −U₂ᵀdV₂ with singular values clipped to 1.
+        """Exact at full rank; else to the nearer of two minimisers: W = 0, and −U₂ᵀdV₂ with singular values clipped to 1.
 
         That is an upper bound; it is flagged exact where it meets the lower bound max of the two blocks that W cannot
         change (Parrott) and of ‖U₂ᵀdV₂‖ − 1.
@@ -88,7 +88,7 @@ class Spectral(NormBall):
         block = rotated * left.unsqueeze(-1) * right.unsqueeze(-2)
         bu, bs, bvh = torch.linalg.svd(block, full_matrices=False)
         remainder = rotated - (bu * bs.clamp(max=1).unsqueeze(-2)) @ bvh
-        value = torch.linalg.svdvals(remainder)[..., 0]
+        value = torch.minimum(torch.linalg.svdvals(remainder)[..., 0], torch.linalg.svdvals(rotated)[..., 0])
         lower = torch.stack(
             [
                 torch.linalg.svdvals(rotated * (1 - left).unsqueeze(-1))[..., 0],
