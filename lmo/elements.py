@@ -31,10 +31,8 @@ def expand(scalar: float | Tensor, core_ndim: int) -> float | Tensor:
 
 
 def _layered(scalar: PerRun, core_ndim: CoreNdim) -> tuple[float | Tensor, ...]:
-    if not isinstance(core_ndim, tuple):
-        raise TypeError(f"one scalar per layer was given, {scalar!r}, but the element is a single tensor")
-    scalars = scalar if isinstance(scalar, tuple) else (scalar,) * len(core_ndim)
-    return tuple(expand(s, n) for s, n in zip(scalars, core_ndim, strict=True))
+    scalars = scalar if isinstance(scalar, tuple) else (scalar,) * len(core_ndim)  # type: ignore[arg-type]
+    return tuple(expand(s, n) for s, n in zip(scalars, core_ndim, strict=True))  # type: ignore[arg-type]
 
 
 def add_scaled(x: Element, direction: Element, scalar: PerRun, core_ndim: CoreNdim) -> Element:
@@ -49,10 +47,14 @@ def add_scaled(x: Element, direction: Element, scalar: PerRun, core_ndim: CoreNd
 
 
 def scaled(x: Element, scalar: PerRun, core_ndim: CoreNdim) -> Element:
-    """scalar · x."""
+    """scalar · x, in the dtype of x."""
+
+    def one(a: Tensor, s: float | Tensor) -> Tensor:
+        return a * (s.to(a.dtype) if isinstance(s, Tensor) else s)
+
     if isinstance(x, tuple):
-        return tuple(a * s for a, s in zip(x, _layered(scalar, core_ndim), strict=True))
-    return x * expand(scalar, core_ndim)  # type: ignore[arg-type]
+        return tuple(one(a, s) for a, s in zip(x, _layered(scalar, core_ndim), strict=True))
+    return one(x, expand(scalar, core_ndim))  # type: ignore[arg-type]
 
 
 def lerp(start: Element, end: Element, weight: PerRun, core_ndim: CoreNdim) -> Element:
@@ -109,3 +111,15 @@ def batch_shape(x: Element, core_ndim: CoreNdim) -> tuple[int, ...]:
     if isinstance(x, tuple):
         return batch_shape(x[0], core_ndim[0])  # type: ignore[index]
     return tuple(x.shape[: x.ndim - core_ndim])  # type: ignore[operator]
+
+
+def check_per_run(name: str, scalar: PerRun, x: Element, core_ndim: CoreNdim) -> None:
+    """Refuses (`ValueError`) a per-run scalar that does not fit `x`: broadcasting would change its shape in silence."""
+    layers = len(core_ndim) if isinstance(core_ndim, tuple) else None
+    if isinstance(scalar, tuple) and len(scalar) != layers:
+        what = "a single tensor" if layers is None else f"a tuple of {layers} layers"
+        raise ValueError(f"`{name}` has {len(scalar)} entries, one per layer, but the element is {what}")
+    runs = batch_shape(x, core_ndim)
+    for s in scalar if isinstance(scalar, tuple) else (scalar,):
+        if isinstance(s, Tensor) and s.ndim and tuple(s.shape) != runs:
+            raise ValueError(f"`{name}` must be one number, or one per run of shape {runs}; got shape {tuple(s.shape)}")

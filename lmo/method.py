@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from lmo.checks import check_number, check_numbers
-from lmo.elements import Element, PerRun, add_scaled, scaled
+from lmo.elements import Element, PerRun, add_scaled, check_per_run, scaled
 from lmo.momentum import Momentum, NoMomentum, complement
 from lmo.oracles.base import Oracle
 from lmo.randomness import Draw
@@ -88,9 +88,10 @@ class Method:
         self.oracle.ball.check_pair(state.x, gradient)
         if gradient_before is not None:
             raise ValueError(f"`gradient_before` is not used by the momentum {self.momentum.name!r}; leave it out")
+        check_per_run("step_size", step_size, state.x, core_ndim)
         for size in step_size if isinstance(step_size, tuple) else (step_size,):
             check_numbers("step_size", size, at_least=0.0)
-        self._check_alpha(alpha)
+        self._check_alpha(alpha, state.x)
         buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim)
         gamma, decay = self.step_rule(step_size, fed, self.oracle.ball)
         x = state.x
@@ -106,13 +107,14 @@ class Method:
         direction, memory = self.oracle(fed, state.memory, draw, harm)
         return State(add_scaled(x, direction, gamma, core_ndim), buffer, memory), Move(fed, direction, gamma)
 
-    def _check_alpha(self, alpha: PerRun | None) -> None:
+    def _check_alpha(self, alpha: PerRun | None, x: Element) -> None:
         if not self.momentum.needs_alpha:
             if alpha is not None:
                 raise ValueError("`alpha` was given, but the method has no momentum; leave it out")
             return
         if alpha is None:
             raise ValueError("`alpha`, the weight of the new gradient in (0, 1], is required (it is 1 − beta)")
+        check_per_run("alpha", alpha, x, self.oracle.ball.core_ndim)
         for a in alpha if isinstance(alpha, tuple) else (alpha,):
             check_numbers("alpha", a, above=0.0)
             if (a.max() if isinstance(a, Tensor) else a) > 1:

@@ -16,6 +16,8 @@ from lmo.oracles import Exact, Oracle
 from lmo.randomness import Draw
 from lmo.step_rules import Fixed, StepRule
 
+_PARTS = ("oracle", "momentum", "step_rule")
+
 
 class LMO(torch.optim.Optimizer):
     """x ← (1 − λ·lr)x + γ·oracle(m) for every parameter, by the same `lmo.Method` that the theorems are checked on.
@@ -59,19 +61,33 @@ class LMO(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group after checking its numbers and that its parameters fit its ball."""
+        """Adds a group after checking its numbers and that its parameters fit its ball; a refused one is not added."""
         super().add_param_group(param_group)
-        group = self.param_groups[-1]
-        check_number("lr", float(group["lr"]), at_least=0.0)
-        method = self.method_for(group, group["params"][0])  # checks oracle, momentum, step rule and decay
-        if method.momentum.needs_alpha:
-            check_number("alpha", group["alpha"], above=0.0)
-            if group["alpha"] > 1:
-                raise ValueError(
-                    f"`alpha` must be <= 1: it is the weight of the new gradient (1 - beta), got {group['alpha']!r}"
-                )
-        for parameter in group["params"]:
-            self._check_fits(parameter, method)
+        try:
+            self._check_group(self.param_groups[-1])
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's, without the parts of the method, so that `torch.load` reads it without running code.
+
+        Load it into an optimiser that was built with the same oracles, momenta and step rules.
+        """
+        saved = super().state_dict()
+        for group in saved["param_groups"]:
+            for part in _PARTS:
+                group.pop(part)
+        return saved
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As torch's; the parts of the method stay those of this optimiser."""
+        groups = state_dict["param_groups"]
+        if len(groups) == len(self.param_groups):  # otherwise torch refuses
+            groups = [
+                group | {p: mine[p] for p in _PARTS} for group, mine in zip(groups, self.param_groups, strict=True)
+            ]
+        super().load_state_dict(state_dict | {"param_groups": groups})
 
     def method_for(self, group: dict[str, Any], parameter: Tensor) -> Method:
         """The method that moves `parameter`; subclasses let it depend on the shape."""
@@ -84,10 +100,10 @@ class LMO(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for g, group in enumerate(self.param_groups):
-            for i, parameter in enumerate(group["params"]):
-                if parameter.grad is not None:
-                    self._move(group, parameter, 1000 * g + i)
+        everything = [(group, parameter) for group in self.param_groups for parameter in group["params"]]
+        for position, (group, parameter) in enumerate(everything):
+            if parameter.grad is not None:
+                self._move(group, parameter, position)
         return loss
 
     def _move(self, group: dict[str, Any], parameter: Tensor, position: int) -> None:
@@ -111,6 +127,20 @@ class LMO(torch.optim.Optimizer):
         memory["buffer"] = buffer.clone() if buffer is gradient else buffer
         memory["memory"] = state.memory
         memory["step"] = count + 1
+
+    def _check_group(self, group: dict[str, Any]) -> None:
+        check_number("lr", float(group["lr"]), at_least=0.0)
+        if not isinstance(group["seed"], int) or group["seed"] < 0:
+            raise ValueError(f"`seed` must be a non-negative integer, got {group['seed']!r}")
+        for parameter in group["params"]:
+            method = self.method_for(group, parameter)  # checks oracle, momentum, step rule and decay
+            if method.momentum.needs_alpha:
+                check_number("alpha", group["alpha"], above=0.0)
+                if group["alpha"] > 1:
+                    raise ValueError(
+                        f"`alpha` must be <= 1: it is the weight of the new gradient (1 - beta), got {group['alpha']!r}"
+                    )
+            self._check_fits(parameter, method)
 
     def _check_fits(self, parameter: Tensor, method: Method) -> None:
         wanted = method.oracle.ball.core_ndim

@@ -38,7 +38,7 @@ class PerRun(Oracle):
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:
-        return []  # its batch is fixed; tests/laws/test_per_run.py compares it with its parts
+        return []  # its batch is fixed; tests/laws/test_oracles.py compares it with its parts
 
     def promise(self) -> Promise | None:
         promises = [oracle.promise() for oracle in self.oracles]

@@ -55,10 +55,13 @@ def sign(s: Subject) -> None:
 
 def feasible(s: Subject) -> None:
     """‖d‖ ≤ 1 + η, η as promised (0 for an exact answer)."""
-    sizes = {name: float(s.ball.norm(s.ask(m, name))) for name, m in s.questions()}
+    asked = dict(s.questions())
+    sizes = {name: float(s.ball.norm(s.ask(m, name))) for name, m in asked.items()}
     worst, radius = max(sizes, key=sizes.__getitem__), 1 + _most(s.promise.eta)  # type: ignore[union-attr]
-    allowed = "the unit ball" if radius == 1 else f"the promised ball of radius {radius:.6g}"
-    demand(sizes[worst] <= radius + s.tolerance, f"leaves {allowed}: norm {sizes[worst]:.6g} on {worst!r}")
+    if sizes[worst] > radius + s.tolerance:
+        allowed = "the unit ball" if radius == 1 else f"the promised ball of radius {radius:.6g}"
+        whose = _whose(s.ball, asked[worst], s.ask(asked[worst], worst))
+        demand(False, f"leaves {allowed}: norm {sizes[worst]:.6g} on {worst!r}; {whose}")
 
 
 def aligned(s: Subject) -> None:
