@@ -12,6 +12,8 @@ from rich.table import Table
 
 from experiments.verdict import Verdict, summarise
 
+TABLE_WIDTH = 132
+
 
 def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: bool, console: Console) -> int:
     """Runs `lmo verify`; the exit status: 1 if anything is violated or not reproduced."""
@@ -49,7 +51,8 @@ def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: b
     if as_json:
         print(json.dumps([v.record() for v in verdicts], ensure_ascii=False))
     else:
-        Console(width=max(console.width, 110)).print(_table(verdicts))
+        wide = Console(width=max(console.width, TABLE_WIDTH))  # a narrower terminal would cut names and numbers
+        wide.print(_table(verdicts))
         _print_failures(verdicts, console)
         if theorem is None:
             console.print()
