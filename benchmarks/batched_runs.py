@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -36,7 +37,8 @@ def ours(runs: int, device: str) -> Callable[[], int]:
     def go() -> int:
         state: State = this.init(x)
         for _ in range(STEPS):
-            state, _ = this.step(state, state.x / SIZE, step_size=STEP_SIZE, alpha=ALPHA)
+            here: Any = state.x  # a tensor: the ball has one layer
+            state, _ = this.step(state, here / SIZE, step_size=STEP_SIZE, alpha=ALPHA)
         return runs * STEPS
 
     return go

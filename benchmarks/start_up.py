@@ -2,7 +2,8 @@
 
     python benchmarks/start_up.py
 
-Medians of several runs, less the start of Python itself. Last lines: RATIO name value, the time of `import torch` over ours.
+Medians of several runs, less the start of Python itself. Last lines: RATIO name value, the time of `import torch`
+over ours.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from bounds import evaluate
 from bounds.symbols import COLUMNS, CONSTANTS, b, c, epsilon, eta
 from bounds.theorem import Theorem
 
-Table = Mapping[str, np.ndarray]  # column or constant → array; columns (run, step), constants (run,) or ()
+Table = Mapping[str, np.ndarray]  # column → array (run, step)
+Constants = Mapping[str, float | np.ndarray]  # constant → number, or array (run,)
 ROUNDING = 1e-9  # a slack counts as negative below −ROUNDING · Σ|its terms|
 SUBNORMAL = 1e-300  # … and below this, where relative rounding ends
 
@@ -38,7 +39,7 @@ def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], An
     return columns, constants, sp.lambdify(symbols, plain, "numpy")
 
 
-def on_run(expression: sp.Expr, columns: Table, constants: Table) -> np.ndarray:
+def on_run(expression: sp.Expr, columns: Table, constants: Constants) -> np.ndarray:
     """A step expression on the columns of a trajectory: shape (run, step)."""
     column_names, constant_names, function = _compiled(expression)
     shape = columns["gradient_norm"].shape
@@ -48,7 +49,7 @@ def on_run(expression: sp.Expr, columns: Table, constants: Table) -> np.ndarray:
         return np.broadcast_to(np.asarray(function(*given), float), shape)
 
 
-def step_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+def step_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
     """Every deterministic inequality's slack (run, step): those of the steps, and those of the momentum's parts."""
     slacks = {i.name: on_run(i.slack, columns, constants) for i in theorem.proof.step}
     if theorem.proof.memory is not None:
@@ -65,7 +66,7 @@ def step_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[str,
     return slacks
 
 
-def first_violation(theorem: Theorem, columns: Table, constants: Table) -> Violation | None:
+def first_violation(theorem: Theorem, columns: Table, constants: Constants) -> Violation | None:
     """The first inequality of the proof (in its order) that some step of some run breaks; None where all hold."""
     scale = _scales(theorem, columns, constants)
     for name, slack in step_slacks(theorem, columns, constants).items():
@@ -76,7 +77,7 @@ def first_violation(theorem: Theorem, columns: Table, constants: Table) -> Viola
     return None
 
 
-def _scales(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
     """Σ|terms| of each slack: what its rounding error is relative to."""
     scales = {}
     for i in theorem.proof.step:
@@ -90,7 +91,7 @@ def _scales(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.
     return scales
 
 
-def expected_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[str, np.ndarray]:
+def expected_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
     """The inequalities that hold in expectation: name → slack per run, whose mean over seeds must not be negative.
 
     The parts of the momentum error against their averages over the run: "start", "noise" (in ρ‖·‖₂).
@@ -103,7 +104,7 @@ def expected_slacks(theorem: Theorem, columns: Table, constants: Table) -> dict[
     return {name: _constant(parts[name], constants) - value for name, value in measured.items() if name in parts}
 
 
-def budget(theorem: Theorem, columns: Table, constants: Table, objective_last: np.ndarray) -> dict[str, np.ndarray]:
+def budget(theorem: Theorem, columns: Table, constants: Constants, objective_last: np.ndarray) -> dict[str, np.ndarray]:
     """Where bound^p − measured^p goes (p: the closing rule's power): inequality → share per run, summing to it exactly.
 
     "telescope" holds Δ − (f(x_0) − f(x_K)); "minimum below average" what the metric gives away; "floor" and "claim"
@@ -138,5 +139,5 @@ def budget(theorem: Theorem, columns: Table, constants: Table, objective_last: n
     return {name: np.broadcast_to(share, (runs,)) for name, share in shares.items() if np.any(np.abs(share) > 0)}
 
 
-def _constant(expression: sp.Expr, constants: Table) -> np.ndarray:
+def _constant(expression: sp.Expr, constants: Constants) -> np.ndarray:
     return evaluate.value(expression, {n: np.asarray(v, float) for n, v in constants.items()})

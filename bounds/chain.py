@@ -1,4 +1,4 @@
-"""Proof chains: inequalities with multipliers, what momentum adds, and the closing rule that turns steps into a bound."""
+"""Proof chains: inequalities with multipliers, what momentum adds, and the closing rule that makes steps a bound."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import sympy as sp
 
 from bounds import evaluate
 from bounds.chain import BrokenChain, Derived
+from bounds.inequalities import g
 from bounds.memory import finite_sums
 from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, rho, sigma
 from bounds.symbols import alpha as alpha_symbol
@@ -58,7 +59,10 @@ def identical(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two expressions are equal: rational points first (they kill most wrong ones), then simplification."""
     for point in sample_points(sp.Tuple(left, right)):
         difference = evaluate.at_rational(left - right, point)
-        if difference != 0 and abs(sp.N(difference, 40)) > sp.Float("1e-30") * (1 + abs(sp.N(evaluate.at_rational(left, point), 20))):
+        if difference == 0:
+            continue
+        size = 1 + abs(sp.N(evaluate.at_rational(left, point), 20))
+        if abs(sp.N(difference, 40)) > sp.Float("1e-30") * size:
             return False
     return sp.simplify(left - right) == 0 or sp.simplify(sp.radsimp(sp.expand(left - right))) == 0
 
@@ -122,11 +126,8 @@ def check_weights(theorem: Theorem) -> Check:
         weight = i.weight
         if i.only_above is not None:
             if theorem.proof.closing.floor is None or not identical(i.only_above, theorem.proof.closing.floor):
-                return Check(
-                    "multipliers >= 0", False, f"`{i.name}` needs the floor {i.only_above} in the closing rule"
-                )
-            from bounds.inequalities import g
-
+                detail = f"`{i.name}` needs the floor {i.only_above} in the closing rule"
+                return Check("multipliers >= 0", False, detail)
             weight = weight.subs(g, i.only_above + excess)
         if not sp.factor(sp.together(weight)).is_nonnegative:
             return Check("multipliers >= 0", False, f"the multiplier of `{i.name}` is not shown to be >= 0: {weight}")
@@ -153,11 +154,8 @@ def check_memory(theorem: Theorem) -> Check:
                 detail = f"`{name}` is {claimed:.4g} at alpha = {weight}, K = {steps}; the exact sum is {exact:.4g}"
                 return Check("momentum error", False, f"inequality `{name}` fails: the part {detail}")
             if steps > 1000 and claimed > exact * 1.05:
-                return Check(
-                    "momentum error",
-                    False,
-                    f"inequality `{name}` is not the sum it stands for: {claimed:.4g}, {exact:.4g}",
-                )
+                detail = f"inequality `{name}` is not the sum it stands for: {claimed:.4g}, {exact:.4g}"
+                return Check("momentum error", False, detail)
     return Check("momentum error", True, f"{', '.join(parts)}: they bound the momentum's own sums, and reach them")
 
 
@@ -190,16 +188,13 @@ def _resolved(theorem: Theorem) -> dict[sp.Symbol, sp.Expr]:
 
 
 def _check_step(theorem: Theorem, name: str) -> Check:
-    """A step that the proof fixes: it maximises the guaranteed decrease c·γ·g − Lγ²b²/2 and is the stated factor × g."""
-    from bounds.inequalities import g
-
+    """A step fixed by the proof maximises the guaranteed decrease c·γ·g − Lγ²b²/2 and is the stated factor × g."""
     size = sp.Symbol("s", positive=True)
     decrease = c * size * g - L * size**2 * b**2 / 2
     best = sp.solve(sp.diff(decrease, size), size)[0]
     if not identical_step(best, theorem.step) or not identical_step(theorem.tuning.get(gamma, 0) * g, theorem.step):
-        return Check(
-            name, False, f"the step of the proof is {theorem.step}; the largest guaranteed decrease is at {best}"
-        )
+        detail = f"the step of the proof is {theorem.step}; the largest guaranteed decrease is at {best}"
+        return Check(name, False, detail)
     return Check(name, True, "the step maximises the guaranteed decrease")
 
 
@@ -225,8 +220,8 @@ def _check_kink(theorem: Theorem, name: str) -> Check:
 
 
 def _check_leading(theorem: Theorem, name: str) -> Check:
-    """claim / leading → 1 for small α with α²K → ∞, at γ of the order that balances: γ = α·√K⁻¹-free sample points."""
-    ratio = theorem.claim / theorem.leading  # type: ignore[operator]
+    """claim / leading → 1 for small α with α^{3/2}K → ∞, at γ = α^{3/2}, the order at which drift and noise balance."""
+    ratio = theorem.claim / theorem.leading
     for point in sample_points(ratio, 3):
         far = {**point, alpha_symbol: sp.Rational(1, 10**8), K: sp.Integer(10) ** 30}
         far[gamma] = sp.Rational(1, 10**12)
@@ -254,11 +249,8 @@ def check_limits(theorem: Theorem) -> Check:
     """The stated special cases come out of the claim."""
     for substitutions, expected in theorem.limits:
         value = theorem.claim.subs(substitutions)
-        if isinstance(value, sp.Max):
-            same = all(identical(a, expected) for a in value.args)
-        else:
-            same = identical(value, expected)
-        if not same:
+        branches = value.args if isinstance(value, sp.Max) else (value,)
+        if not all(identical(branch, expected) for branch in branches):
             return Check("limits", False, f"at {dict(substitutions)} the claim is {sp.simplify(value)}, not {expected}")
     return Check("limits", True, f"{len(theorem.limits)} special case(s)")
 
@@ -302,6 +294,5 @@ def check_vacuity(theorem: Theorem) -> Check:
     allowed = (tuned.alpha is None or 0 < float(tuned.alpha) <= 1) and (tuned.step_size is None or tuned.step_size > 0)
     if not allowed or not 0 < float(tuned.value) < float("inf"):
         return Check("not vacuous", False, f"no allowed parameters at usual values {given}")
-    return Check(
-        "not vacuous", True, f"value {float(tuned.value):.4g} at {', '.join(f'{k}={v:g}' for k, v in given.items())}"
-    )
+    at = ", ".join(f"{k}={v:g}" for k, v in given.items())
+    return Check("not vacuous", True, f"value {float(tuned.value):.4g} at {at}")

@@ -1,10 +1,10 @@
-"""A theorem: method, assumptions, metric, claim, tuning and proof, declared once as sympy; everything else is derived."""
+"""A theorem: method, assumptions, metric, claim, tuning and proof, declared once as sympy; the rest is derived."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -13,6 +13,9 @@ from bounds import evaluate
 from bounds.assumptions import Assumption, Describes, Setting
 from bounds.chain import Chain
 from bounds.symbols import alpha, b, c, epsilon, eta, gamma
+
+if TYPE_CHECKING:
+    from bounds.check import Check
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,8 @@ class Theorem:
 
         return tune(self, constants)
 
-    def check(self) -> list[Any]:
-        """The symbolic checks of the statement (`bounds.check.Check`), in order."""
+    def check(self) -> list[Check]:
+        """The symbolic checks of the statement, in order."""
         from bounds.check import check
 
         return check(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,7 +158,8 @@ def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:
         shown.add_column(key, justify="right", no_wrap=True)
     for row in table:
         shown.add_row(*(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()))
-    console.print(shown)
+    needed = Console(width=sys.maxsize).measure(shown).maximum
+    Console(width=max(console.width, needed)).print(shown)  # a narrower console would cut digits
 
 
 def main() -> None:

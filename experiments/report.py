@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from experiments.verify import Outcome
 
 CAPTIONS = {
-    "convergence": "Each panel is one theorem on the noisy or exact matrix quadratic. The orange curve is what the theorem "
-    "proves for that many steps, the blue one what happened. A curve that crossed the orange one would refute the theorem.",
-    "best_step": "For each error the step size was searched on a grid. The theory's advice, “shrink the step as the error "
-    "grows”, is the falling orange line; only errors that make the answer too long follow it.",
-    "value": "The gradient that is reached with the best step, relative to an exact oracle. The distance to the orange line is "
-    "what the worst-case analysis charges too much on this problem.",
-    "lower_bounds": "Adversaries built to hurt as much as possible. What they reach is proved possible; above the orange line "
-    "nothing is possible; nobody knows about the space between.",
-    "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what every "
-    "inequality gave away, so the longest coloured piece is the one to improve.",
+    "convergence": "Each panel is one theorem on the noisy or exact matrix quadratic. The orange curve is what the "
+    "theorem proves for that many steps, the blue one what happened. A curve that crossed the orange one would refute "
+    "the theorem.",
+    "best_step": "For each error the step size was searched on a grid. The theory's advice, “shrink the step as the "
+    "error grows”, is the falling orange line; only errors that make the answer too long follow it.",
+    "value": "The gradient that is reached with the best step, relative to an exact oracle. The distance to the orange "
+    "line is what the worst-case analysis charges too much on this problem.",
+    "lower_bounds": "Adversaries built to hurt as much as possible. What they reach is proved possible; above the "
+    "orange line nothing is possible; nobody knows about the space between.",
+    "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what "
+    "every inequality gave away, so the longest coloured piece is the one to improve.",
     "ball": "Four unit balls, one gradient. The shaded patch holds the answers that count as having error at most δ.",
 }
 ORDER = list(CAPTIONS)

@@ -1,4 +1,7 @@
-"""One batch of runs of a method on a problem, recorded as a trajectory. No loop over runs; results do not depend on the batch."""
+"""One batch of runs of a method on a problem, recorded as a trajectory.
+
+No loop over runs; results do not depend on the batch.
+"""
 
 from __future__ import annotations
 

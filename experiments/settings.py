@@ -81,7 +81,7 @@ def method_of(theorem: Theorem, oracle: Oracle) -> Method:
 
 @dataclass
 class Batch:
-    """All runs of one (theorem, problem, ball): per-run oracles, constants and parameters, and which cell each is in."""
+    """All runs of one (theorem, problem, ball): per-run oracles, constants, parameters, and which cell each is in."""
 
     theorem: Theorem
     problem: Problem
@@ -127,7 +127,9 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
     """One run per (entry, δ, seed), tuned by the theorem for the errors that the entry promises (0 where none)."""
     known, _ = known_constants(theorem, problem, ball, steps)
     tuned_with = {n: v for n, v in known.items() if n in {*theorem.constants, "initial_gap", "smoothness"}}
-    oracles, which, step_sizes, alphas, run_seeds, cells = [], [], [], [], [], []
+    oracles: list[Oracle] = []
+    which: list[int] = []  # the oracle of each run
+    step_sizes, alphas, run_seeds, cells = [], [], [], []
     for entry in chosen:
         run_deltas = np.repeat(entry.deltas, seeds)
         oracle = entry.make(run_deltas)

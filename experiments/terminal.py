@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from experiments.verdict import Verdict, summarise
+
+if TYPE_CHECKING:
+    from bounds.check import Check
+    from bounds.theorem import Theorem
 
 TABLE_WIDTH = 132
 
@@ -26,10 +30,10 @@ def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: b
     from experiments import verify
 
     theorem = bounds.load(file) if file else None
-    if theorem is not None and not (quiet_check := theorem.check()) == [] and not all(c.passed for c in quiet_check):
-        for failed in (c for c in quiet_check if not c.passed):
-            console.print(f"[red]lmo check FAILED[/]  {failed.name}: ", end="")
-            console.print(failed.detail, markup=False, highlight=False, soft_wrap=True)
+    failed_checks = _failed_checks(theorem) if theorem is not None else []
+    for failed in failed_checks:
+        console.print(f"[red]lmo check FAILED[/]  {failed.name}: ", end="")
+        console.print(failed.detail, markup=False, highlight=False, soft_wrap=True)
     shown = Console(stderr=True) if as_json else console
     bar = Progress(
         TextColumn("{task.description:60.60}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=shown
@@ -58,8 +62,12 @@ def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: b
             console.print()
             console.print(verify.paragraph(outcome), soft_wrap=True, highlight=False, markup=False)
         console.print(f"\n{report}", highlight=False, soft_wrap=True)
-    unsound = theorem is not None and not all(c.passed for c in quiet_check)
-    return 1 if outcome.failed or unsound else 0
+    return 1 if outcome.failed or failed_checks else 0
+
+
+def _failed_checks(theorem: Theorem) -> list[Check]:
+    """The symbolic checks that a statement does not pass."""
+    return [check for check in theorem.check() if not check.passed]
 
 
 def _write(outcome: object, whole: bool, out: Path) -> Path:

@@ -88,14 +88,16 @@ def paragraph(outcome: Outcome) -> str:
         f"{count['holds']} hold, {count['vacuous']} hold but say no more than smoothness alone, "
         f"{count['undecided']} are undecided, {count['violated']} are violated."
         + (f" In {estimated} settings a constant is only an estimate." if estimated else ""),
-        f"The tightest reached {100 * tightest.ratio:.1f} % of its bound ({tightest.theorem}, {tightest.ball}, {tightest.problem}).",
+        f"The tightest reached {100 * tightest.ratio:.1f} % of its bound "
+        f"({tightest.theorem}, {tightest.ball}, {tightest.problem}).",
     ]
     by_kind: dict[str, list[Finding]] = {}
     for finding in outcome.findings:
         if "over that at δ = 0" in finding.statement:
             by_kind.setdefault(finding.kind, []).append(finding)
     says = {
-        "confirmed": "The predicted coupling of step size and oracle error (a less precise oracle wants a smaller step) is confirmed for",
+        "confirmed": "The predicted coupling of step size and oracle error "
+        "(a less precise oracle wants a smaller step) is confirmed for",
         "only an upper bound": "It is only an upper bound, with no shift seen, for",
         "points the other way": "It points the other way (the best step grows) for",
     }
@@ -108,8 +110,8 @@ def paragraph(outcome: Outcome) -> str:
     tight = next((f for f in outcome.findings if f.statement.startswith("tight instance")), None)
     if tight:
         lines.append(
-            f"Without error D1 is attained (to {tight.measured:.5f} of its value); with error the factor (1+δ)/(1−δ) is an upper bound "
-            "of which adversaries were made to pay part: "
+            f"Without error D1 is attained (to {tight.measured:.5f} of its value); with error the factor (1+δ)/(1−δ) "
+            "is an upper bound of which adversaries were made to pay part: "
             + ", ".join(_share(f) for f in outcome.findings if f.statement.startswith("lower bound, long"))
             + ". The rest is open."
         )

@@ -1,4 +1,4 @@
-"""Figures: one figure = one file with `draw(dataset) -> matplotlib Figure`. Bound curves are variables of the dataset."""
+"""Figures: one figure = one file with `draw(dataset) -> matplotlib Figure`. Bound curves are dataset variables."""
 
 from __future__ import annotations
 

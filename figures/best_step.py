@@ -14,7 +14,10 @@ MARKERS = {"inflate": "v", "shrink": "^", "mixed": "s", "greedy worst": "D"}
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables best_step, signed_step (error, delta), additive_step (delta), additive_step_curve (delta_curve); attribute ratio of the step grid."""
+    """Variables best_step, signed_step (error, delta), additive_step (delta), additive_step_curve (delta_curve).
+
+    Attribute: ratio of the step grid.
+    """
     drawn, (axis,) = figure(width=8.4, height=5.2)
     delta = dataset["delta"].values
     start = float(dataset["additive_step"][0])
@@ -52,8 +55,9 @@ def draw(dataset: xr.Dataset) -> Figure:
 def _headline(dataset: xr.Dataset) -> str:
     """Which errors shift the best step as D1 says, to one step of the grid, at the largest δ."""
     last = dataset.isel(delta=-1)
-    off = np.abs(np.log(last["best_step"] / last["additive_step"])).values
-    follow = [str(e) for e, o in zip(dataset["error"].values, off, strict=True) if o <= 1.05 * np.log(dataset.attrs["ratio"])]
+    off = np.abs(np.log((last["best_step"] / last["additive_step"]).values))
+    near = 1.05 * np.log(dataset.attrs["ratio"])
+    follow = [str(e) for e, o in zip(dataset["error"].values, off, strict=True) if o <= near]
     if not follow:
         return "“Less precise oracle, smaller step”: none of these errors follows it"
     if len(follow) == len(off):

@@ -40,7 +40,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     headline(
         drawn,
         "Every run stays below its proved bound" if kept else "A run is above its bound: the statement is refuted",
-        "A wrong oracle (error δ) drives each method; the bound is evaluated for the same step size at every horizon K.",
+        "A wrong oracle (error δ) drives each method; "
+        "the bound is evaluated for the same step size at every horizon K.",
         foot=0.35,
     )
     return drawn

@@ -10,7 +10,10 @@ from figures.style import BLUE, GREEN, VERMILION, figure, headline, styled
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables average (function, kind, delta, factor), predicted (kind, delta), d1 (delta), d1_curve, two_cycle_curve (delta_curve)."""
+    """Variables average (function, kind, delta, factor), predicted (kind, delta), d1 (delta).
+
+    Curves: d1_curve, two_cycle_curve (delta_curve).
+    """
     drawn, (axis,) = figure(width=8.4, height=5.0)
     delta = dataset["delta_curve"]
     axis.plot(delta, dataset["d1_curve"], color=VERMILION, lw=2.4, label="D1: no run is above r = (1+δ)/(1−δ)")

@@ -51,6 +51,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     headline(
         drawn,
         "Where each proof is loose",
-        "Bound = measured value + the slack of every inequality that the proof uses, exactly. Left of 0: an inequality used with negative weight.",
+        "Bound = measured value + the slack of every inequality that the proof uses, exactly. "
+        "Left of 0: an inequality used with negative weight.",
     )
     return drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import xarray as xr
@@ -13,6 +14,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 # Okabe–Ito: told apart with any colour vision
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
@@ -27,7 +31,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
 )
 MEASURED, PREDICTED = BLUE, VERMILION
 
-_SETTINGS = {
+_SETTINGS: dict[RcKeyType, Any] = {
     "font.size": 10.5,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",

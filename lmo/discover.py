@@ -19,11 +19,7 @@ def subclasses_in(package: ModuleType, base: type) -> dict[str, type]:
     found = {}
     for module in modules_of(package):
         for _, thing in sorted(vars(module).items()):
-            if (
-                inspect.isclass(thing)
-                and issubclass(thing, base)
-                and thing.__module__ == module.__name__
-                and not inspect.isabstract(thing)
-            ):
+            defined_here = inspect.isclass(thing) and issubclass(thing, base) and thing.__module__ == module.__name__
+            if defined_here and not inspect.isabstract(thing):
                 found[thing.name] = thing
     return found

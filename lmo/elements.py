@@ -7,11 +7,13 @@ A *per-run scalar* is a number, a tensor of batch shape (one number per run) or,
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 Element = Tensor | tuple[Tensor, ...]
+AnyElement = TypeVar("AnyElement", bound=Element)  # for what gives back the kind of element that it takes
 PerRun = float | Tensor | tuple[float | Tensor, ...]
 CoreNdim = int | tuple[int, ...]
 

@@ -100,7 +100,7 @@ class HeavyBall(Momentum):
     """m = (1 − α)m + g from zero, fed m: `Ema("zero")` divided by α, which a 0-homogeneous oracle does not see."""
 
     name: ClassVar[str] = "heavy-ball"
-    start: ClassVar[str] = "zero"
+    start = "zero"
 
     def step(self, buffer: Any, gradient: Any, alpha: PerRun | None, core_ndim: CoreNdim) -> tuple[Any, Element]:
         if buffer is None:

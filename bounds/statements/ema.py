@@ -14,7 +14,8 @@ Ema = Theorem(
     label="S1",
     kind="upper",
     source="arXiv:2510.19933 (reconstructed from its abstract); constants as in paper_notes.md, S1",
-    says="EMA momentum m = (1−α)m + αg with m_0 = g_0: less precision asks for a smaller step and a larger α (less memory)",
+    says="EMA momentum m = (1−α)m + αg with m_0 = g_0: "
+    "less precision asks for a smaller step and a larger α (less memory)",
     method=Describes(momentum="ema", start="first gradient"),
     assumes=(Smooth(), OracleWithin(), UnbiasedNoise()),
     metric=MEAN,

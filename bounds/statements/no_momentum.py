@@ -14,7 +14,8 @@ NoMomentum = Theorem(
     label="S2",
     kind="upper",
     source="arXiv:2510.19933 (reconstructed from its abstract); paper_notes.md, S2",
-    says="without momentum (α = 1) the noise leaves a floor qρσ/c that does not vanish with K; a batch of B divides σ by √B",
+    says="without momentum (α = 1) the noise leaves a floor qρσ/c that does not vanish with K; "
+    "a batch of B divides σ by √B",
     method=Describes(momentum="none"),
     assumes=(Smooth(), OracleWithin(), UnbiasedNoise()),
     metric=MEAN,

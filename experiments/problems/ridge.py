@@ -20,6 +20,7 @@ class Ridge(Problem):
     every norm; in ℓ2 at most 2 λ_max(Σ c_j w_j w_jᵀ), attained at 0. inf f = 0, at 0.
     """
 
+    core_ndim: int
     infimum = Known(0.0, "exact", "φ ≥ 0, attained at 0")
 
     def __init__(self, heights: Any, directions: Any, start: Any, name: str = "ridge functions") -> None:

@@ -7,18 +7,19 @@ import torch
 import xarray as xr
 
 import bounds
+from bounds.theorem import Tuning
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.run import run
 from experiments.studies.base import Finding, Result, Tick, silent
 from lmo.balls import Spectral
 from lmo.method import Method
-from lmo.oracles import Exact, Inflate, Mixed, Perturbed, Shrink, Worst
+from lmo.oracles import ErrorModel, Exact, Inflate, Mixed, Perturbed, Shrink, Worst
 
 QUESTION = __doc__
 RATIO = 2 ** (1 / 8)  # of the grid of step sizes
 EXPONENTS = range(-10, 29)  # steps searched: √(2Δ/(LK)) · RATIO^j
 STEPS = 400
-MODELS = {"inflate": Inflate, "shrink": Shrink, "mixed": Mixed, "greedy worst": Worst}
+MODELS: dict[str, type[ErrorModel]] = {"inflate": Inflate, "shrink": Shrink, "mixed": Mixed, "greedy worst": Worst}
 # best measured average and best step at δ = 0.5, to be reproduced within 1 % and one grid step (paper_notes.md)
 REFERENCE = {
     "none": (0.1499, 0.150),
@@ -89,6 +90,9 @@ def _dataset(
         "shrink": theorem.tune(**constants, epsilon=grid, eta=-grid),
     }
     nan = np.full_like(grid, np.nan)
+    none = Tuning(nan, None, nan, "no one-sided prediction")
+    one_sided = [signed.get(name, none) for name in MODELS]
+    at_steps = [theorem.bound(**constants, delta=d, step_size=steps) for d in deltas]
     curve = np.linspace(0, grid.max(), 91)
     smooth = theorem.tune(**constants, delta=curve)
     return xr.Dataset(
@@ -100,13 +104,13 @@ def _dataset(
             "additive_value": ("delta", additive.value),
             "additive_step_curve": ("delta_curve", smooth.step_size),
             "additive_value_curve": ("delta_curve", smooth.value),
-            "signed_step": (("error", "delta"), np.stack([signed[n].step_size if n in signed else nan for n in MODELS])),
-            "signed_value": (("error", "delta"), np.stack([signed[n].value if n in signed else nan for n in MODELS])),
-            "bound_at_step": (("delta", "step_size"), np.stack([theorem.bound(**constants, delta=d, step_size=steps) for d in deltas])),
+            "signed_step": (("error", "delta"), np.array([tuned.step_size for tuned in one_sided])),
+            "signed_value": (("error", "delta"), np.array([tuned.value for tuned in one_sided])),
+            "bound_at_step": (("delta", "step_size"), np.stack(at_steps)),
         },
         {"error": list(MODELS), "delta": grid, "delta_curve": curve, "step_size": steps},
         {**constants, "ratio": RATIO},
-    )  # fmt: skip
+    )
 
 
 def _findings(data: xr.Dataset) -> list[Finding]:

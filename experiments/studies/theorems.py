@@ -103,7 +103,7 @@ def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
         seeds=one.seeds,
         device=device,
     )
-    columns = {name: data[name].values for name in data.data_vars}
+    columns = {str(name): values.values for name, values in data.data_vars.items()}
     last = data["objective_last"].values
     _, known = known_constants(one.theorem, one.problem, one.ball, one.steps)
     for cell in one.cells:

@@ -1,4 +1,4 @@
-"""The contract of a norm ball: its norm, the dual norm, the linear minimisation oracle, and how far an answer is off."""
+"""The contract of a norm ball: norm, dual norm, linear minimisation oracle, and how far an answer is off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmo.checks import check_same_shape, check_tensor
-from lmo.elements import CoreNdim, Element
+from lmo.elements import AnyElement, CoreNdim, Element
 
 
 class Distance(NamedTuple):
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
     """
 
     weights: Tensor
-    build: Callable[[Tensor], Element]
+    build: Callable[[Tensor], Tensor]
 
 
 class NormBall(ABC):
@@ -64,7 +64,7 @@ class NormBall(ABC):
         """‖m‖_* = max of ⟨m, x⟩ over the ball, shape = batch."""
         return self._dual_norm(self.check("m", m))
 
-    def lmo(self, m: Element) -> Element:
+    def lmo(self, m: AnyElement) -> AnyElement:
         """A minimiser of ⟨m, ·⟩ over the ball, same shape and dtype as `m`; 0 where m = 0."""
         return self._lmo(self.check("m", m))
 
@@ -75,7 +75,7 @@ class NormBall(ABC):
         self.check_pair(m, d)
         return self._distance(m, d)
 
-    def parts(self, m: Element) -> Parts:
+    def parts(self, m: Any) -> Parts:
         """The split of lmo(m) for norms that are a maximum over parts; `ValueError` for the others."""
         raise ValueError(
             f"the norm of {self} is not a maximum over parts, so its answer cannot be scaled part by part; "

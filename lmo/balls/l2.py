@@ -22,7 +22,7 @@ class L2(NormBall):
 
     core_ndim: int = 1
     name: ClassVar[str] = "l2"
-    is_hilbert: ClassVar[bool] = True
+    is_hilbert = True
 
     @classmethod
     def examples(cls) -> list[tuple[NormBall, tuple]]:

@@ -42,7 +42,7 @@ class Nuclear(NormBall):
         return -((u[..., :1] * top.unsqueeze(-2)) @ v[..., :1].mT).to(m.dtype)
 
     def _distance(self, m: Tensor, d: Tensor) -> Distance:
-        """Exact for a simple σ₁ and for m = 0; else an upper bound: to lmo(m) or the −U₁SV₁ᵀ nearest in Frobenius norm."""
+        """Exact for a simple σ₁ and m = 0; else an upper bound: to lmo(m) or the −U₁SV₁ᵀ nearest in Frobenius norm."""
         u, s, v = thin_svd(m)
         tie = s >= s[..., :1] * (1 - max(m.shape[-2:]) * torch.finfo(s.dtype).eps)
         mask = tie.to(s.dtype)

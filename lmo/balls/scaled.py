@@ -72,4 +72,4 @@ class Scaled(NormBall):
 
     def parts(self, m: Any) -> Parts:
         weights, build = self.ball.parts(m)
-        return Parts(weights * self.r, lambda factors: map_layers(lambda d: d * self.r, build(factors)))
+        return Parts(weights * self.r, lambda factors: build(factors) * self.r)

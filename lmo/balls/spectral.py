@@ -73,7 +73,7 @@ class Spectral(NormBall):
         return Parts(weights, lambda factors: -((u * (kept * factors).unsqueeze(-2)) @ v.mT).to(m.dtype))
 
     def _distance(self, m: Tensor, d: Tensor) -> Distance:
-        """Exact at full rank; else to the nearer of two minimisers: W = 0, and −U₂ᵀdV₂ with singular values clipped to 1.
+        """Exact at full rank; else to the nearer of two minimisers: W = 0, and −U₂ᵀdV₂ with its σ clipped to 1.
 
         That is an upper bound; it is flagged exact where it meets the lower bound max of the two blocks that W cannot
         change (Parrott) and of ‖U₂ᵀdV₂‖ − 1.

@@ -27,7 +27,7 @@ class LMO(torch.optim.Optimizer):
     The oracle's direction decreases ⟨m, ·⟩, so it is added. `alpha` is the weight of the NEW gradient, 1 − beta.
 
     Args:
-        params: parameters or param groups; a group may set its own lr, alpha, oracle, momentum, step_rule, weight_decay.
+        params: parameters or param groups; a group may set lr, alpha, oracle, momentum, step_rule, weight_decay itself.
         lr: γ ≥ 0 (with `Adaptive`: its factor); schedulers of torch work on it.
         oracle, momentum, step_rule: the parts of the method. alpha: in (0, 1], ignored by a momentum without it.
         weight_decay: λ ≥ 0. seed: of oracles that draw random numbers; each step and parameter has its own.

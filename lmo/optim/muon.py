@@ -57,10 +57,12 @@ class Muon(LMO):
         if adjust_lr_fn is not None and adjust_lr_fn not in _ADJUSTMENTS:
             raise unknown_name("adjust_lr_fn", adjust_lr_fn, _ADJUSTMENTS)
         self.adjust_lr_fn = adjust_lr_fn
+        if oracle is None:  # a list of coefficients is fine; a wrong number of them is refused there
+            oracle = TorchNewtonSchulz(tuple(ns_coefficients), ns_steps, eps)  # type: ignore[arg-type]
         super().__init__(
             params,
             lr,
-            oracle=oracle or TorchNewtonSchulz(tuple(ns_coefficients), ns_steps, eps),
+            oracle=oracle,
             momentum=Nesterov(start="zero") if nesterov else Ema(start="zero"),
             alpha=1 - momentum,
             weight_decay=weight_decay,

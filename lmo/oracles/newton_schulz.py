@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -47,7 +47,7 @@ class NewtonSchulz(Oracle):
     schedule: str = "jordan"
     steps: int = 5
     dtype: torch.dtype | None = None
-    ball: NormBall = Spectral()
+    ball: NormBall = field(default_factory=Spectral)
     name: ClassVar[str] = "newton-schulz"
 
     def __post_init__(self) -> None:

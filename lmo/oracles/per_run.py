@@ -45,7 +45,7 @@ class PerRun(Oracle):
         if any(p is None for p in promises):
             return None
         fields = []
-        for values in zip(*promises, strict=True):  # type: ignore[arg-type]
+        for values in zip(*promises, strict=True):
             out = torch.zeros(self.which.size, dtype=torch.float64)
             for rows, value in zip(self._rows, values, strict=True):
                 out[rows] = torch.as_tensor(value, dtype=torch.float64)

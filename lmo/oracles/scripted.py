@@ -30,7 +30,8 @@ class Scripted(Oracle):
         check_numbers("factors", factors, at_least=0.0)
         if factors.ndim != 3 or period.shape != factors.shape[:1]:
             raise ValueError(
-                f"`factors` must be (runs, period, parts) and `period` (runs,), got {tuple(factors.shape)}, {tuple(period.shape)}"
+                "`factors` must be (runs, period, parts) and `period` (runs,), "
+                f"got {tuple(factors.shape)}, {tuple(period.shape)}"
             )
         if period.min() < 1 or period.max() > factors.shape[1]:
             raise ValueError(f"`period` must lie in [1, {factors.shape[1]}], got {period.tolist()}")

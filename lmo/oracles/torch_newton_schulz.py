@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -25,7 +25,7 @@ class TorchNewtonSchulz(Oracle):
     coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315)
     steps: int = 5
     eps: float = 1e-7
-    ball: NormBall = Spectral()
+    ball: NormBall = field(default_factory=Spectral)
     name: ClassVar[str] = "torch-newton-schulz"
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -130,8 +131,8 @@ def refusals(s: Subject) -> None:
     far = s.ball.distance_to_minimisers
     for ask in (s.ball.norm, s.ball.dual_norm, s.ball.lmo, lambda x: far(x, m), lambda x: far(m, x)):
         for bad in (float("nan"), float("inf")):
-            _refused(ValueError, lambda ask=ask, bad=bad: ask(times(bad, m)), f"an element of {bad} is not refused")
-        _refused(TypeError, lambda ask=ask: ask(to(torch.int64, m)), "an element of integers is not refused")
+            _refused(ValueError, partial(ask, times(bad, m)), f"an element of {bad} is not refused")
+        _refused(TypeError, partial(ask, to(torch.int64, m)), "an element of integers is not refused")
 
 
 def _refused(error: type[Exception], attempt: Callable[[], Any], message: str) -> None:

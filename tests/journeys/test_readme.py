@@ -35,7 +35,9 @@ def test_the_theorists_example_names_the_inequality(capsys: pytest.CaptureFixtur
     assert "inequality `size` fails" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("lmo ") and "verify" not in line and "figures" not in line])
+@pytest.mark.parametrize(
+    "line", [line for line in SHELL if line.startswith("lmo ") and "verify" not in line and "figures" not in line]
+)
 def test_the_command_runs(line: str) -> None:
     assert CliRunner().invoke(app, shlex.split(line)[1:]).exit_code == 0
 

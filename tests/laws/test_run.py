@@ -1,4 +1,4 @@
-"""Laws of a recorded run: its columns are what they say, its parts add up, its certificate is exact, batches do not matter."""
+"""Laws of a recorded run: columns are what they say, parts add up, the certificate is exact, batches do not matter."""
 
 from __future__ import annotations
 

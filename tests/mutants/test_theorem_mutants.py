@@ -112,7 +112,7 @@ class WrongMemory(AveragingMemory):
     """A momentum error whose named part is scaled by a wrong factor."""
 
     part: str = "noise"
-    factor: sp.Expr = sp.Integer(1)
+    factor: sp.Expr = sp.S.One
 
     def parts(self) -> tuple[Part, ...]:
         return tuple((n, value * self.factor if n == self.part else value) for n, value in super().parts())

@@ -82,7 +82,8 @@ class CycleProblem(Problem):
         if not (self.slope > 0).all():
             run = int((~(self.slope > 0)).nonzero()[0])
             raise ValueError(
-                f"run {run}: the step {float(step_size[run]):g} is so large that the cycle alone costs more than the gap {gap:g}"
+                f"run {run}: the step {float(step_size[run]):g} is so large that the cycle alone costs more than "
+                f"the gap {gap:g}"
             )
 
     @abstractmethod

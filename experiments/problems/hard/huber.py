@@ -16,7 +16,8 @@ class Huber(CycleProblem):
     """f(x) = h(x₁) + L₂x₂²/2: h a Huber function of slope s and curvature L₁, L₁ + L₂ = L; separable, so L is exact.
 
     s solves s·γ(1−δ)K + s²/(2L₁) + L₂x₂²/2 = Δ, and x₁ reaches the end of the slope at step K. L₁ is the one that
-    costs least: its share of L against the area s²/(2L₁) that is lost at the end of the slope.
+    costs least at the tuned step (other steps use the same formula): its share of L against the area s²/(2L₁) that is
+    lost at the end of the slope.
     """
 
     infimum = Known(0.0, "exact", "attained at 0")

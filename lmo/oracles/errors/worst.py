@@ -21,9 +21,10 @@ class Worst(ErrorModel):
     """Tries every controlled error of size δ and keeps, per run, the one with the largest `harm`.
 
     Candidates: factor 1 − δ on the j largest parts and 1 + δ on the rest, j from `counts(p)` (all of 0 … p for p ≤ 16;
-    inflate, mixed and shrink are always among them), for balls that scale part by part; shrink and inflate for the others; a random error too where `draw`
-    is given. `harm(direction)` is what the run passes in (the objective after the step, say); without it the harm is
-    −alignment/size = ⟨m, d̂⟩/‖d̂‖, the factor c/b that no choice of step size can repair. Ties keep the earlier.
+    inflate, mixed and shrink are always among them), for balls that scale part by part; shrink and inflate for the
+    others; a random error too where `draw` is given. `harm(direction)` is what the run passes in (the objective after
+    the step, say); without it the harm is −alignment/size = ⟨m, d̂⟩/‖d̂‖, the factor c/b that no choice of step size
+    can repair. Ties keep the earlier.
     """
 
     name: ClassVar[str] = "worst"
