@@ -82,7 +82,8 @@ def load(name_or_file: str) -> Theorem:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ValueError(f"{name_or_file} could not be run: {type(error).__name__}: {error}") from error
-    found = {id(t): t for t in vars(module).values() if isinstance(t, Theorem) and t not in theorems.values()}
+    shipped = {id(t) for t in theorems.values()}  # a file may import them; an equal copy of one is its own
+    found = {id(t): t for t in vars(module).values() if isinstance(t, Theorem) and id(t) not in shipped}
     if len(found) != 1:
         raise ValueError(f"{name_or_file} must define exactly one Theorem, it defines {len(found)}")
     return next(iter(found.values()))

@@ -97,7 +97,12 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
 def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
     """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number."""
     names, function = compiled(expression)
-    shape = np.broadcast_shapes(*(np.shape(numbers[name]) for name in names)) if names else ()
+    shapes = {name: np.shape(numbers[name]) for name in names}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(f"the shapes of the constants do not broadcast: {listed}") from None
     with np.errstate(all="ignore"):
         result = np.asarray(function(*(numbers[name] for name in names)), dtype=float)
     if not np.isfinite(result).all():

@@ -18,6 +18,9 @@ _ALPHAS = np.geomspace(1e-9, 1.0, 1200)
 
 def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
     """See `Theorem.tune`. Constants broadcast; step_size and alpha may not be given."""
+    for symbol, code in ((gamma, "step_size"), (alpha, "alpha")):
+        if symbol in theorem.claim.free_symbols and symbol not in theorem.tuning:
+            raise ValueError(f"{theorem.name} states no tuning of {code}; give its `tuning` one for {symbol}")
     needed = [name for name in evaluate.code_names(theorem.claim) if name not in ("step_size", "alpha")]
     for value in theorem.tuning.values():
         needed += [n for n in evaluate.code_names(value) if n not in (*needed, "step_size", "alpha")]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
 from bounds.evaluate import unknown_name
 from bounds.symbols import CONSTANTS
 
+MOST = 100_000  # rows of one range
 _BY_SYMBOL = {str(constant.symbol): code for code, constant in CONSTANTS.items()}
 
 
@@ -36,8 +38,11 @@ def _values(code: str, text: str) -> list[float]:
     try:
         if len(parts) == 1:
             return [float(text)]
-        if len(parts) == 3 and 1 <= int(parts[2]) <= 100_000:
-            return [float(v) for v in np.linspace(float(parts[0]), float(parts[1]), int(parts[2]))]
-    except ValueError:
+        first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
+        if len(parts) == 3 and math.isfinite(first) and math.isfinite(last) and 1 <= count <= MOST:
+            return [float(v) for v in np.linspace(first, last, count)]
+    except (ValueError, IndexError):
         pass
-    raise ValueError(f"`{code}` must be a number or a range first:last:count, got {text!r}")
+    raise ValueError(
+        f"`{code}` must be a number or a range first:last:count (finite numbers, count from 1 to {MOST}), got {text!r}"
+    )

@@ -20,7 +20,9 @@ console = Console()
 errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Constants = Annotated[list[str] | None, typer.Argument(help="key=value; a range a:b:n gives a table of n rows.")]
+Constants = Annotated[
+    list[str] | None, typer.Argument(help="key=value; a range first:last:count gives a table of count rows.")
+]
 
 
 @app.command()
@@ -139,12 +141,13 @@ def figures(
     import figures as gallery
     from experiments import store
 
-    out.mkdir(parents=True, exist_ok=True)
+    if name is not None and name not in gallery.names():
+        from lmo.checks import unknown_name
+
+        raise unknown_name("figure", name, gallery.names())
     for one in [name] if name else gallery.names():
-        if one not in gallery.names():
-            raise ValueError(f"unknown figure {one!r}. Allowed: {', '.join(gallery.names())}.")
-        gallery.draw(one, store.load(data / "data" / f"{one}.zarr")).savefig(out / f"{one}.png")  # type: ignore[attr-defined]
-        console.print(f"{out / one}.png", highlight=False)
+        path = gallery.save(one, store.load(data / "data" / f"{one}.zarr"), out)
+        console.print(str(path), highlight=False, soft_wrap=True)
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:
@@ -166,7 +169,7 @@ def main() -> None:
     """The entry point: a bad argument prints one sentence and exits with 2."""
     try:
         app()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         errors.print("error:", style="bold red", end=" ")
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None

@@ -45,10 +45,7 @@ def render(outcome: Outcome, folder: Path) -> str:
     for name in ORDER:
         if name not in outcome.drawings:
             continue
-        drawn = figures.draw(name, outcome.drawings[name])
-        assert isinstance(drawn, Figure)
-        drawn.savefig(folder / f"{name}.png", dpi=140)
-        data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+        data = base64.b64encode(figures.save(name, outcome.drawings[name], folder).read_bytes()).decode()
         pictures.append({"name": name, "data": data, "caption": CAPTIONS[name]})
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("experiments"), autoescape=True, trim_blocks=True, lstrip_blocks=True

@@ -12,6 +12,7 @@ from bounds.assumptions import Setting
 from bounds.theorem import Theorem
 from experiments.problems.base import Problem
 from lmo.balls import NormBall
+from lmo.checks import unknown_name
 from lmo.method import Method
 from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum
 from lmo.oracles import Exact, NewtonSchulz, Oracle, PerRun, Perturbed
@@ -74,6 +75,11 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
 def method_of(theorem: Theorem, oracle: Oracle) -> Method:
     """The `lmo.Method` that a theorem describes, with this oracle."""
     described = theorem.method
+    for what, name, known in (("momentum", described.momentum, MOMENTA), ("step rule", described.step, STEP_RULES)):
+        if name not in known:
+            raise unknown_name(what, name, known)
+    if described.decay:
+        raise ValueError("runs have no weight decay yet, so a statement with `decay=True` cannot be verified")
     kind = MOMENTA[described.momentum]
     momentum = kind() if described.momentum == "none" else kind(start=described.start)  # type: ignore[call-arg]
     return Method(oracle, momentum, STEP_RULES[described.step]())

@@ -29,12 +29,13 @@ def run_verify(file: str | None, quick: bool, out: Path, device: str, as_json: b
         raise ValueError(f"`--device` must be cpu, or cuda on a machine that has one; got {device!r}")
     from experiments import verify
 
+    shown = Console(stderr=True) if as_json else console
     theorem = bounds.load(file) if file else None
+    out.mkdir(parents=True, exist_ok=True)  # before anything is run: it may be a file, or not ours to write
     failed_checks = _failed_checks(theorem) if theorem is not None else []
     for failed in failed_checks:
-        console.print(f"[red]lmo check FAILED[/]  {failed.name}: ", end="")
-        console.print(failed.detail, markup=False, highlight=False, soft_wrap=True)
-    shown = Console(stderr=True) if as_json else console
+        shown.print(f"[red]lmo check FAILED[/]  {failed.name}: ", end="")
+        shown.print(failed.detail, markup=False, highlight=False, soft_wrap=True)
     bar = Progress(
         TextColumn("{task.description:60.60}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=shown
     )

@@ -44,7 +44,6 @@ _SETTINGS: dict[RcKeyType, Any] = {
     "legend.fontsize": 9.5,
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "lmo-lab",
-    "savefig.dpi": 140,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,10 @@ def check_number(
         for limit, text in ((above, f"> {above}"), (at_least, f">= {at_least}"), (below, f"< {below}"))
         if limit is not None
     )
-    number = float(value)
+    try:
+        number = float("" if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must be a finite number{' ' + rule if rule else ''}, got {value!r}") from None
     inside = (
         (above is None or number > above)
         and (at_least is None or number >= at_least)
@@ -36,6 +40,13 @@ def check_number(
     if not math.isfinite(number) or not inside:
         raise ValueError(f"`{name}` must be a finite number{' ' + rule if rule else ''}, got {value!r}")
     return number
+
+
+def check_integer(name: str, value: Any, at_least: int) -> int:
+    """`value` as an int; `ValueError` unless it is a whole number (not a bool) of at least `at_least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < at_least:
+        raise ValueError(f"`{name}` must be an integer >= {at_least}, got {value!r}")
+    return int(value)
 
 
 def check_numbers(name: str, value: float | Tensor, **limits: float) -> None:
@@ -54,6 +65,8 @@ def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:
     """`x` as a floating-point tensor of finite entries whose last `core_ndim` dimensions are one element."""
     if not isinstance(x, Tensor):
         raise TypeError(f"`{name}` must be a torch.Tensor with {core_ndim} core dimension(s), got {type(x).__name__}")
+    if x.layout != torch.strided:
+        raise TypeError(f"`{name}` must be a dense tensor, got a sparse one; `to_dense()` makes it one")
     if not x.is_floating_point():
         raise TypeError(
             f"`{name}` must have a floating-point dtype (float64, float32, bfloat16, float16), got {x.dtype}"

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmo.checks import check_integer
+
 
 class Draw:
     """The random numbers of one step.
@@ -28,7 +30,7 @@ class Draw:
         if array.size == 0 or not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
             raise ValueError(f"`seeds` must be non-negative integers, one per run, at least one; got {seeds!r}")
         self.batch_shape = array.shape
-        self.step = int(step)
+        self.step = check_integer("step", step, at_least=-1)
         self.device = torch.device(device)
         self._distinct, where = np.unique(array, return_inverse=True)
         self._where = torch.as_tensor(where.reshape(-1), device=self.device)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from lmo.balls import NormBall
-from lmo.checks import check_number
+from lmo.checks import check_number, check_numbers
 from lmo.elements import Element, PerRun
 
 
@@ -45,6 +45,8 @@ class Adaptive(StepRule):
             gamma: PerRun = tuple(s * size for s in step_size)
         else:
             gamma = step_size * size
+        for one in gamma if isinstance(gamma, tuple) else (gamma,):
+            check_numbers("step_size · ‖m‖_*", one, at_least=0.0)
         return gamma, gamma
 
 

@@ -140,6 +140,12 @@ def noise_norm(problem: Problem, x: Any, sample: Any) -> Tensor:
 
 def as_float64(values: Any, name: str) -> Tensor:
     """A finite float64 tensor, or `ValueError`."""
+    try:
+        tensor = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"`{name}` must be numbers, got {values!r}") from None
+    if tensor.is_complex():
+        raise TypeError(f"`{name}` must be real numbers, got {tensor.dtype}")
     tensor = torch.as_tensor(values, dtype=torch.float64)
     if tensor.numel() == 0 or not torch.isfinite(tensor).all():
         raise ValueError(f"`{name}` must be non-empty and finite")

@@ -22,6 +22,8 @@ class Noisy(Problem):
     """`problem` with g = ∇f + ξ, ξ Gaussian with independent entries and E‖ξ‖₂² = std², anew each step."""
 
     def __init__(self, problem: Problem, std: float) -> None:
+        if not isinstance(problem, Problem):
+            raise TypeError(f"`problem` must be a Problem, got {problem!r}")
         if problem.noise_std is not None or isinstance(problem.core_ndim, tuple):
             raise ValueError("Noisy wraps a problem with exact gradients on single tensors")
         self.problem = problem

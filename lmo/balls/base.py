@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from lmo.checks import check_same_shape, check_tensor
+from lmo.checks import check_integer, check_same_shape, check_tensor
 from lmo.elements import AnyElement, CoreNdim, Element
 
 
@@ -50,6 +50,10 @@ class NormBall(ABC):
     core_ndim: CoreNdim
     name: ClassVar[str]
     is_hilbert: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.core_ndim, tuple):
+            check_integer("core_ndim", self.core_ndim, at_least=1)
 
     @classmethod
     def examples(cls) -> list[tuple[NormBall, tuple]]:

@@ -33,6 +33,7 @@ class Lp(NormBall):
     name: ClassVar[str] = "lp"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("p", self.p, above=1.0)
 
     @classmethod

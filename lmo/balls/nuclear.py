@@ -20,7 +20,7 @@ class Nuclear(NormBall):
     the answer is the first pair. Cost: one SVD. Beware the name: Muon's step is the LMO of `Spectral`, not of this.
     """
 
-    core_ndim: int = 2
+    core_ndim: ClassVar[int] = 2  # type: ignore[misc]
     name: ClassVar[str] = "nuclear"
 
     @classmethod

@@ -34,14 +34,16 @@ class Product(NormBall):
     name: ClassVar[str] = "product"
 
     def __init__(self, balls: Sequence[NormBall], radii: Sequence[float] | None = None, combine: str = "max") -> None:
+        if not isinstance(balls, Sequence):
+            raise TypeError(f"`balls` must be a list or tuple of NormBalls, got {balls!r}")
         balls = tuple(balls)
-        radii = (1.0,) * len(balls) if radii is None else tuple(float(r) for r in radii)
-        if not balls or not all(isinstance(ball, NormBall) and ball.name != "product" for ball in balls):
+        radii = (1.0,) * len(balls) if radii is None else tuple(radii)
+        single = all(isinstance(ball, NormBall) and not isinstance(ball.core_ndim, tuple) for ball in balls)
+        if not balls or not single:
             raise TypeError(f"`balls` must be at least one NormBall, none of them a Product; got {balls!r}")
         if len(radii) != len(balls):
             raise ValueError(f"`radii` needs one radius per ball: {len(balls)} balls, {len(radii)} radii")
-        for r in radii:
-            check_number("radii", r, above=0.0)
+        radii = tuple(check_number("radii", r, above=0.0) for r in radii)
         if combine not in ("max", "sum"):
             raise unknown_name("combine", combine, ("max", "sum"))
         object.__setattr__(self, "balls", balls)

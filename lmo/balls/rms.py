@@ -22,7 +22,7 @@ class RmsToRms(NormBall):
     Ties and cost are those of `Spectral`. Source: Large et al., arXiv:2405.14813; Scion, arXiv:2502.07529.
     """
 
-    core_ndim: int = 2
+    core_ndim: ClassVar[int] = 2  # type: ignore[misc]
     name: ClassVar[str] = "rms-to-rms"
 
     @classmethod

@@ -22,7 +22,7 @@ class MaxRow(NormBall):
     most 1 is a minimiser; the answer is 0. Cost: two passes.
     """
 
-    core_ndim: int = 2
+    core_ndim: ClassVar[int] = 2  # type: ignore[misc]
     name: ClassVar[str] = "max-row"
 
     @classmethod
@@ -57,7 +57,7 @@ class MaxColumn(NormBall):
     `MaxRow` of the transpose: same ties, same cost.
     """
 
-    core_ndim: int = 2
+    core_ndim: ClassVar[int] = 2  # type: ignore[misc]
     name: ClassVar[str] = "max-column"
 
     @classmethod

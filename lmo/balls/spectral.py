@@ -41,7 +41,7 @@ class Spectral(NormBall):
     singular value is no tie. Cost: one SVD. Beware the name: this is NOT the nuclear ball, whose LMO has rank one.
     """
 
-    core_ndim: int = 2
+    core_ndim: ClassVar[int] = 2  # type: ignore[misc]
     name: ClassVar[str] = "spectral"
 
     @classmethod

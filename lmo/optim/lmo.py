@@ -129,7 +129,7 @@ class LMO(torch.optim.Optimizer):
         memory["step"] = count + 1
 
     def _check_group(self, group: dict[str, Any]) -> None:
-        check_number("lr", float(group["lr"]), at_least=0.0)
+        check_number("lr", group["lr"], at_least=0.0)
         if not isinstance(group["seed"], int) or group["seed"] < 0:
             raise ValueError(f"`seed` must be a non-negative integer, got {group['seed']!r}")
         for parameter in group["params"]:

@@ -57,7 +57,10 @@ def measure(ball: NormBall, m: Element, d: Element) -> OracleError:
     """
     distance = ball.distance_to_minimisers(m, d)
     epsilon = alignment_deficit(inner(m, d, ball.core_ndim), ball.dual_norm(m))
-    return OracleError(distance.value, epsilon, ball.norm(d) - 1, distance.exact)
+    error = OracleError(distance.value, epsilon, ball.norm(d) - 1, distance.exact)
+    if not all(torch.isfinite(number).all() for number in error[:3]):
+        raise ValueError("`m` or `d` is so large that ⟨m, d⟩ or a norm overflows; divide it by its largest entry")
+    return error
 
 
 class Oracle(ABC):
@@ -82,7 +85,10 @@ class Oracle(ABC):
             draw: randomness of this step, for oracles that need it (`ValueError` if it is missing).
             harm: how bad a direction would be, for oracles that play against the objective (`Worst`).
         """
-        return self._direction(self.ball.check("m", m), memory, draw, harm)
+        direction, memory = self._direction(self.ball.check("m", m), memory, draw, harm)
+        self.ball.check("direction", direction)
+        self.ball.check_pair(m, direction)
+        return direction, memory
 
     @abstractmethod
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]: ...

@@ -17,6 +17,10 @@ class Exact(Oracle):
     ball: NormBall
     name: ClassVar[str] = "exact"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.ball, NormBall):
+            raise TypeError(f"`ball` must be a NormBall, got {self.ball!r}")
+
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:
         return [(cls(LInf()), (4,)), (cls(Spectral()), (3, 4))]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lmo.balls import NormBall, RmsToRms, Spectral
 from lmo.balls.base import safe_divide, to_unit_peak
+from lmo.checks import check_integer
 from lmo.oracles.base import Harm, Oracle
 from lmo.polynomials import schedule as schedule_called
 from lmo.randomness import Draw
@@ -52,12 +53,14 @@ class NewtonSchulz(Oracle):
 
     def __post_init__(self) -> None:
         schedule_called(self.schedule)
-        if not isinstance(self.steps, int) or isinstance(self.steps, bool) or self.steps < 0:
-            raise ValueError(f"`steps` must be an integer >= 0, got {self.steps!r}")
+        check_integer("steps", self.steps, at_least=0)
         if self.dtype is not None and not (isinstance(self.dtype, torch.dtype) and self.dtype.is_floating_point):
             raise TypeError(f"`dtype` must be a floating-point torch.dtype or None, got {self.dtype!r}")
-        if not hasattr(self.ball, "radius"):
-            raise TypeError(f"Newton-Schulz answers for Spectral, RmsToRms and Scaled of those, not for {self.ball!r}")
+        try:
+            self.ball.radius((1, 1))  # type: ignore[attr-defined]
+        except AttributeError:
+            answers = "Newton-Schulz answers for Spectral, RmsToRms and Scaled of those"
+            raise TypeError(f"{answers}, not for {self.ball!r}") from None
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:

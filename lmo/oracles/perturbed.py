@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lmo.balls import L1, LInf, NormBall, Spectral
-from lmo.elements import add_scaled
+from lmo.elements import add_scaled, check_per_run
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.oracles.errors import ErrorModel, Inflate, Mixed, Shrink, Worst
 from lmo.oracles.exact import Exact
@@ -50,6 +50,7 @@ class Perturbed(Oracle):
         return self.error.promise() if isinstance(self.oracle, Exact) else None
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        check_per_run("delta", self.error.delta, m, self.ball.core_ndim)
         direction, memory = self.oracle._direction(m, memory, draw, harm)
         error = self.error.error(self.ball, m, direction, draw, harm)
         return add_scaled(direction, error, 1.0, self.ball.core_ndim), memory

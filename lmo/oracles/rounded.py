@@ -23,6 +23,8 @@ class Rounded(Oracle):
     name: ClassVar[str] = "rounded"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.oracle, Oracle):
+            raise TypeError(f"`oracle` must be an Oracle, got {self.oracle!r}")
         if not isinstance(self.dtype, torch.dtype) or not self.dtype.is_floating_point:
             raise TypeError(f"`dtype` must be a floating-point torch.dtype such as torch.bfloat16, got {self.dtype!r}")
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lmo.balls import NormBall
 from lmo.checks import check_numbers
+from lmo.elements import batch_shape
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.randomness import Draw
 
@@ -50,6 +51,9 @@ class Scripted(Oracle):
         return Promise(torch.maximum(self._high - 1, 1 - self._low), 1 - self._low, self._high - 1)
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        batch = batch_shape(m, self.ball.core_ndim)
+        if batch != tuple(self.period.shape):
+            raise ValueError(f"this script is for {self.period.numel()} run(s), got a batch of shape {batch}")
         step = 0 if memory is None else memory
         row = (step % self.period).long()
         runs = torch.arange(row.numel(), device=row.device)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
+from lmo.checks import check_number
 from lmo.oracles.base import Harm, Oracle
 from lmo.randomness import Draw
 
@@ -31,7 +32,12 @@ class TorchNewtonSchulz(Oracle):
     def __post_init__(self) -> None:
         if len(self.coefficients) != 3:
             raise ValueError(f"`coefficients` must be three numbers (a, b, c), got {self.coefficients!r}")
-        if not isinstance(self.steps, int) or not 0 <= self.steps < 100:
+        for coefficient in self.coefficients:
+            check_number("coefficients", coefficient)
+        check_number("eps", self.eps, above=0.0)
+        if not isinstance(self.ball, Spectral):
+            raise TypeError(f"torch's Newton-Schulz answers for Spectral() alone, not for {self.ball!r}")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 0 <= self.steps < 100:
             raise ValueError(f"`steps` must be an integer in [0, 100), got {self.steps!r}")
 
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-from lmo.checks import unknown_name
+from lmo.checks import check_integer, unknown_name
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ def classical(order: int) -> Schedule:
 
     1 − p(s)² lies in [0, (1 − s²)^{κ+1}] on [0, 1] (paper_notes.md, Newton–Schulz).
     """
-    if order < 1:
-        raise ValueError(f"the order of classical Newton–Schulz must be an integer >= 1, got {order}")
+    check_integer("order", order, at_least=1)
     powers = [
         sum((Fraction(comb(2 * j, j), 4**j) * comb(j, i) * (-1) ** i for j in range(i, order + 1)), Fraction(0))
         for i in range(order + 1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from experiments.problems.base import Known, Problem
 from lmo.balls import LInf, NormBall
-from lmo.checks import check_number
+from lmo.checks import check_integer, check_number, check_numbers
 from lmo.oracles import Scripted
 
 
@@ -74,6 +74,11 @@ class CycleProblem(Problem):
     ) -> None:
         if not delta.shape == step_size.shape == (len(cycles),):
             raise ValueError("`delta`, `step_size` and `cycles` need one entry per run")
+        check_numbers("delta", delta, at_least=0.0, below=1.0)
+        check_numbers("step_size", step_size, above=0.0)
+        check_integer("steps", steps, at_least=1)
+        check_number("gap", gap, above=0.0)
+        check_number("smoothness", smoothness, above=0.0)
         self.delta, self.step_size, self.cycles = delta, step_size, cycles
         self.steps, self.gap, self._smoothness = steps, gap, smoothness
         self.slide = step_size * (1 - delta) * steps  # how far coordinate 1 travels
