@@ -15,6 +15,7 @@ from bounds.memory import AveragingMemory, NoMemory, Part
 from bounds.symbols import Delta, K, L, alpha, b, c, delta, gamma, q, rho, sigma
 from bounds.theorem import Theorem
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
+from experiments.problems.hard.cycles import long_cycle
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.studies.theorems import Scale, run_table
@@ -217,3 +218,20 @@ def test_the_failing_inequality_is_named() -> None:
     for inequality, claim in wrong.items():
         detail = next(one.detail for one in replace(s1, claim=claim).check() if not one.passed)
         assert f"inequality `{inequality}` fails" in detail
+
+
+def test_the_hilbert_bound_is_false_for_the_average() -> None:
+    """D1-H bounds the minimum; a long cycle on a line beats it for the average (paper_notes.md, D1-H)."""
+    delta, step_size, steps = 0.75, 1.0, 4000
+    cycle = long_cycle(delta)
+    x, norms = cycle.start * step_size, []
+    for k in range(steps):  # f = x²/2: L = 1, the answer to x is −sign(x), scaled within 1 ± δ
+        norms.append(abs(x))
+        factor = cycle.factors[k % len(cycle.factors)]
+        assert abs(factor - 1) <= delta + 1e-12
+        x -= factor * step_size * (1 if x > 0 else -1)
+    gap = cycle.start**2 / 2
+    bound = float(
+        bounds.theorems["hilbert"].bound(initial_gap=gap, smoothness=1, steps=steps, step_size=1, delta=delta)
+    )
+    assert min(norms) <= bound < sum(norms) / steps
