@@ -15,7 +15,7 @@ from torch import Tensor
 
 from experiments.problems.base import Problem
 from experiments.trajectory import dataset
-from lmo.checks import check_integer, check_numbers
+from lmo.checks import check_device, check_integer, check_kind, check_numbers
 from lmo.elements import Element, inner, map_layers, norm2, scaled, subtract, zeros_like
 from lmo.method import Method
 from lmo.momentum import NoMomentum
@@ -50,10 +50,10 @@ def run(
         tick: called after every step, for progress bars.
 
     Raises:
-        ValueError: bad arguments, or a run that left the finite numbers (says which and when).
+        TypeError, ValueError: bad arguments, or a run that left the finite numbers (says which and when).
     """
-    if not isinstance(method, Method):
-        raise TypeError(f"`method` must be a Method, got {method!r}")
+    check_kind("problem", problem, Problem)
+    check_kind("method", method, Method)
     if np.ndim(seeds) != 1:
         raise ValueError(f"`seeds` must be a list of integers, one per run, got {seeds!r}")
     if check_integer("steps", steps, at_least=0) < 1 or len(seeds) < 1:
@@ -62,15 +62,8 @@ def run(
         raise ValueError(f"`record` must be 'all' or 'metric', got {record!r}")
     check_numbers("step_size", step_size, above=0.0)
     ball, runs = method.oracle.ball, len(seeds)
-    if ball.core_ndim != problem.core_ndim:
-        raise ValueError(
-            f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem "
-            f"{problem.name!r} have {problem.core_ndim}; `problem.balls()` lists balls that fit"
-        )
-    try:
-        where = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"`device` must be cpu, cuda or another device of torch, got {device!r}") from error
+    problem.check_ball(ball)
+    where = check_device(device)
     step_size = step_size.to(where) if isinstance(step_size, Tensor) else step_size
     state = method.init(map_layers(lambda a: a.to(where), problem.start(runs)))
     parts = Parts(method, alpha, runs, where)

@@ -49,6 +49,20 @@ def check_integer(name: str, value: Any, at_least: int) -> int:
     return int(value)
 
 
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Refuses (`TypeError`) a `value` that is no `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be a {kind.__name__}, got {value!r}")
+
+
+def check_device(device: str | torch.device) -> torch.device:
+    """The device; `ValueError` unless this machine can put a tensor on it."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+        raise ValueError(f"`device` must be cpu, or cuda on a machine that has one; got {str(device)!r}") from error
+
+
 def check_numbers(name: str, value: float | Tensor, **limits: float) -> None:
     """`check_number` for a number or for a tensor with one number per run."""
     if not isinstance(value, Tensor):
@@ -59,6 +73,13 @@ def check_numbers(name: str, value: float | Tensor, **limits: float) -> None:
         low, high = torch.aminmax(value.detach())
         check_number(name, float(low), **limits)
         check_number(name, float(high), **limits)
+
+
+def check_alpha(alpha: float | Tensor) -> None:
+    """Refuses an `alpha`, a number or a tensor with one per run, outside (0, 1]."""
+    check_numbers("alpha", alpha, above=0.0)
+    if (alpha.max() if isinstance(alpha, Tensor) else alpha) > 1:
+        raise ValueError(f"`alpha` must be <= 1: it is the weight of the new gradient (1 − beta), got {alpha!r}")
 
 
 def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:

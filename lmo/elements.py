@@ -6,6 +6,7 @@ A *per-run scalar* is a number, a tensor of batch shape (one number per run) or,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -113,6 +114,13 @@ def batch_shape(x: Element, core_ndim: CoreNdim) -> tuple[int, ...]:
     if isinstance(x, tuple):
         return batch_shape(x[0], core_ndim[0])  # type: ignore[index]
     return tuple(x.shape[: x.ndim - core_ndim])  # type: ignore[operator]
+
+
+def check_batch(what: str, runs: tuple[int, ...], x: Element, core_ndim: CoreNdim) -> None:
+    """Refuses (`ValueError`) an `x` whose batch shape is not `runs`, the shape of the runs that `what` is made for."""
+    batch = batch_shape(x, core_ndim)
+    if batch != runs:
+        raise ValueError(f"{what} is for {math.prod(runs)} run(s), shape {runs}; the batch has shape {batch}")
 
 
 def check_per_run(name: str, scalar: PerRun, x: Element, core_ndim: CoreNdim) -> None:

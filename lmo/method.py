@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from lmo.checks import check_number, check_numbers
+from lmo.checks import check_alpha, check_kind, check_number, check_numbers
 from lmo.elements import Element, PerRun, add_scaled, check_per_run, scaled
 from lmo.momentum import Momentum, NoMomentum, complement
 from lmo.oracles.base import Oracle
@@ -50,8 +50,7 @@ class Method:
 
     def __post_init__(self) -> None:
         for name, kind in (("oracle", Oracle), ("momentum", Momentum), ("step_rule", StepRule)):
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"`{name}` must be a {kind.__name__}, got {getattr(self, name)!r}")
+            check_kind(name, getattr(self, name), kind)
         check_number("weight_decay", self.weight_decay, at_least=0.0)
 
     def init(self, x: Element) -> State:
@@ -116,11 +115,7 @@ class Method:
             raise ValueError("`alpha`, the weight of the new gradient in (0, 1], is required (it is 1 − beta)")
         check_per_run("alpha", alpha, x, self.oracle.ball.core_ndim)
         for a in alpha if isinstance(alpha, tuple) else (alpha,):
-            check_numbers("alpha", a, above=0.0)
-            if (a.max() if isinstance(a, Tensor) else a) > 1:
-                raise ValueError(
-                    f"`alpha` must be <= 1: it is the weight of the new gradient (1 − beta), got {alpha!r}"
-                )
+            check_alpha(a)
 
 
 def scaled_number(value: PerRun, factor: float) -> PerRun:

@@ -84,11 +84,7 @@ class Problem(ABC):
         Raises:
             ValueError: a ball for elements of another number of dimensions.
         """
-        if ball.core_ndim != self.core_ndim:
-            raise ValueError(
-                f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem "
-                f"{self.name!r} have {self.core_ndim}; `balls()` lists balls that fit"
-            )
+        self.check_ball(ball)
         special = self.special_smoothness(ball)
         euclidean = self.euclidean_smoothness()
         ratio = ball.norm_ratio(self.shape)
@@ -99,6 +95,14 @@ class Problem(ABC):
         if special is None or (loose and (special.kind == "estimate" or general.kind != "estimate")):
             return general
         return special
+
+    def check_ball(self, ball: NormBall) -> None:
+        """Refuses (`ValueError`) a ball for elements of another number of dimensions."""
+        if ball.core_ndim != self.core_ndim:
+            raise ValueError(
+                f"the ball {ball} is for elements with core_ndim = {ball.core_ndim}, those of the problem "
+                f"{self.name!r} have {self.core_ndim}; `balls()` lists balls that fit"
+            )
 
     def special_smoothness(self, ball: NormBall) -> Known | None:
         """A better L in this ball's norm, where one is known."""

@@ -13,7 +13,7 @@ from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.ridge import Ridge
 from lmo.balls import NormBall
-from lmo.checks import check_number
+from lmo.checks import check_kind, check_number
 from lmo.elements import batch_shape
 from lmo.randomness import Draw
 
@@ -22,8 +22,7 @@ class Noisy(Problem):
     """`problem` with g = ∇f + ξ, ξ Gaussian with independent entries and E‖ξ‖₂² = std², anew each step."""
 
     def __init__(self, problem: Problem, std: float) -> None:
-        if not isinstance(problem, Problem):
-            raise TypeError(f"`problem` must be a Problem, got {problem!r}")
+        check_kind("problem", problem, Problem)
         if problem.noise_std is not None or isinstance(problem.core_ndim, tuple):
             raise ValueError("Noisy wraps a problem with exact gradients on single tensors")
         self.problem = problem

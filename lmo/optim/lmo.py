@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls import Spectral
-from lmo.checks import check_number
+from lmo.checks import check_alpha, check_number
 from lmo.method import Method, State
 from lmo.momentum import Ema, Momentum
 from lmo.oracles import Exact, Oracle
@@ -135,11 +135,7 @@ class LMO(torch.optim.Optimizer):
         for parameter in group["params"]:
             method = self.method_for(group, parameter)  # checks oracle, momentum, step rule and decay
             if method.momentum.needs_alpha:
-                check_number("alpha", group["alpha"], above=0.0)
-                if group["alpha"] > 1:
-                    raise ValueError(
-                        f"`alpha` must be <= 1: it is the weight of the new gradient (1 - beta), got {group['alpha']!r}"
-                    )
+                check_alpha(group["alpha"])
             self._check_fits(parameter, method)
 
     def _check_fits(self, parameter: Tensor, method: Method) -> None:

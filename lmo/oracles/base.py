@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls.base import NormBall
-from lmo.elements import Element, inner
+from lmo.elements import Element, check_batch, inner
 from lmo.randomness import Draw
 
 Harm = Callable[[Element], Tensor]  # direction -> how bad it is, one number per run; larger is worse
@@ -82,10 +82,13 @@ class Oracle(ABC):
         Args:
             m: shape (*batch, *core).
             memory: what the previous call returned; None at the start.
-            draw: randomness of this step, for oracles that need it (`ValueError` if it is missing).
+            draw: randomness of this step, one seed per run, for oracles that need it (`ValueError` if it is missing).
             harm: how bad a direction would be, for oracles that play against the objective (`Worst`).
         """
-        direction, memory = self._direction(self.ball.check("m", m), memory, draw, harm)
+        self.ball.check("m", m)
+        if draw is not None:
+            check_batch("`draw`", draw.batch_shape, m, self.ball.core_ndim)
+        direction, memory = self._direction(m, memory, draw, harm)
         self.ball.check("direction", direction)
         self.ball.check_pair(m, direction)
         return direction, memory

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lmo.balls import LInf, NormBall, Spectral
+from lmo.checks import check_kind
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.randomness import Draw
 
@@ -18,8 +19,7 @@ class Exact(Oracle):
     name: ClassVar[str] = "exact"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.ball, NormBall):
-            raise TypeError(f"`ball` must be a NormBall, got {self.ball!r}")
+        check_kind("ball", self.ball, NormBall)
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:

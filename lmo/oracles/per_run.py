@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from lmo.balls import NormBall
-from lmo.elements import batch_shape, map_layers
+from lmo.checks import check_kind
+from lmo.elements import check_batch, map_layers
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.randomness import Draw
 
@@ -29,9 +30,9 @@ class PerRun(Oracle):
         self.which = np.asarray(which)
         if not self.oracles or self.which.ndim != 1 or self.which.size == 0:
             raise ValueError("PerRun needs at least one oracle and a one-dimensional, non-empty `which`")
-        if not all(isinstance(oracle, Oracle) for oracle in self.oracles):
-            raise TypeError(f"`oracles` must be Oracles, got {oracles!r}")
-        if self.which.dtype.kind != "i" or self.which.min() < 0 or self.which.max() >= len(self.oracles):
+        for i, oracle in enumerate(self.oracles):
+            check_kind(f"oracles[{i}]", oracle, Oracle)
+        if self.which.dtype.kind not in "iu" or self.which.min() < 0 or self.which.max() >= len(self.oracles):
             raise ValueError(f"`which` must hold numbers from 0 to {len(self.oracles) - 1}, one per run, got {which!r}")
         self.ball: NormBall = self.oracles[0].ball
         if any(oracle.ball != self.ball for oracle in self.oracles):
@@ -55,9 +56,7 @@ class PerRun(Oracle):
         return Promise(*fields)
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
-        batch = batch_shape(m, self.ball.core_ndim)
-        if batch != self.which.shape:
-            raise ValueError(f"this PerRun answers for {self.which.size} run(s) in one dimension, got a batch {batch}")
+        check_batch("`which`", self.which.shape, m, self.ball.core_ndim)
         memories = memory or [None] * len(self.oracles)
         direction = map_layers(torch.empty_like, m)
         kept = []

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from lmo.balls import NormBall, Spectral
+from lmo.checks import check_kind
 from lmo.elements import map_layers
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.exact import Exact
@@ -23,8 +24,7 @@ class Rounded(Oracle):
     name: ClassVar[str] = "rounded"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.oracle, Oracle):
-            raise TypeError(f"`oracle` must be an Oracle, got {self.oracle!r}")
+        check_kind("oracle", self.oracle, Oracle)
         if not isinstance(self.dtype, torch.dtype) or not self.dtype.is_floating_point:
             raise TypeError(f"`dtype` must be a floating-point torch.dtype such as torch.bfloat16, got {self.dtype!r}")
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lmo.balls import NormBall
-from lmo.checks import check_numbers
-from lmo.elements import batch_shape
+from lmo.checks import check_kind, check_numbers
+from lmo.elements import check_batch
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.randomness import Draw
 
@@ -28,6 +28,7 @@ class Scripted(Oracle):
     name: ClassVar[str] = "scripted"
 
     def __init__(self, ball: NormBall, factors: Tensor, period: Tensor) -> None:
+        check_kind("ball", ball, NormBall)
         check_numbers("factors", factors, at_least=0.0)
         if factors.ndim != 3 or period.shape != factors.shape[:1]:
             raise ValueError(
@@ -51,10 +52,11 @@ class Scripted(Oracle):
         return Promise(torch.maximum(self._high - 1, 1 - self._low), 1 - self._low, self._high - 1)
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
-        batch = batch_shape(m, self.ball.core_ndim)
-        if batch != tuple(self.period.shape):
-            raise ValueError(f"this script is for {self.period.numel()} run(s), got a batch of shape {batch}")
+        check_batch("the script", tuple(self.period.shape), m, self.ball.core_ndim)
         step = 0 if memory is None else memory
         row = (step % self.period).long()
         runs = torch.arange(row.numel(), device=row.device)
-        return self.ball.parts(m).build(self.factors[runs, row].to(m.dtype)), step + 1
+        weights, build = self.ball.parts(m)
+        if weights.shape[-1] != self.factors.shape[-1]:
+            raise ValueError(f"the script scales {self.factors.shape[-1]} part(s), the answer has {weights.shape[-1]}")
+        return build(self.factors[runs, row].to(m.dtype)), step + 1

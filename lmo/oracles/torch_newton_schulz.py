@@ -51,9 +51,15 @@ class TorchNewtonSchulz(Oracle):
         x = self._single(x) if m.ndim == 2 else self._batched(x.reshape(-1, *x.shape[-2:])).reshape(x.shape)
         return -(x.mT if tall else x).to(m.dtype), memory
 
+    def _size(self, norm: Tensor) -> Tensor:
+        """max(‖m‖_F, eps); refused where it overflows, as dividing by it would answer 0 or NaN."""
+        if not torch.isfinite(norm).all():
+            raise ValueError("`m` or its norm is NaN or infinite in bfloat16; scale it down, or use `NewtonSchulz`")
+        return norm.clamp(min=self.eps)
+
     def _single(self, x: Tensor) -> Tensor:
         a, b, c = self.coefficients
-        x = x.div(x.norm().clamp(min=self.eps))
+        x = x.div(self._size(x.norm()))
         for _ in range(self.steps):
             gram = x @ x.T
             x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
@@ -61,7 +67,7 @@ class TorchNewtonSchulz(Oracle):
 
     def _batched(self, x: Tensor) -> Tensor:
         a, b, c = self.coefficients
-        x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=self.eps)
+        x = x / self._size(torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True))
         for _ in range(self.steps):
             gram = x @ x.mT
             x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)

@@ -8,7 +8,7 @@ import torch
 
 from lmo.balls import NormBall
 from lmo.balls.base import safe_divide
-from lmo.elements import Element, batch_shape, core_shape, scaled
+from lmo.elements import Element, core_shape, scaled
 from lmo.oracles.base import Harm
 from lmo.oracles.errors.base import ErrorModel
 from lmo.randomness import Draw
@@ -16,9 +16,6 @@ from lmo.randomness import Draw
 
 def random_on_sphere(ball: NormBall, m: Any, draw: Draw, purpose: str) -> Element:
     """A Gaussian element scaled to ‖e‖ = 1 in the ball's norm, shaped like `m`; 0 where m = 0."""
-    batch = batch_shape(m, ball.core_ndim)
-    if draw.batch_shape != batch:
-        raise ValueError(f"`draw` has seeds of shape {draw.batch_shape}; it needs one per run: {batch}")
     shapes = core_shape(m, ball.core_ndim)
     if isinstance(m, tuple):
         noise: Any = tuple(
