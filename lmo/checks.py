@@ -55,6 +55,12 @@ def check_kind(name: str, value: object, kind: type) -> None:
         raise TypeError(f"`{name}` must be a {kind.__name__}, got {value!r}")
 
 
+def check_dtype(dtype: object) -> None:
+    """Refuses (`TypeError`) a dtype that is neither None nor a floating-point torch.dtype."""
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise TypeError(f"`dtype` must be a floating-point torch.dtype or None, got {dtype!r}")
+
+
 def check_device(device: str | torch.device) -> torch.device:
     """The device; `ValueError` unless this machine can put a tensor on it."""
     try:
@@ -98,7 +104,8 @@ def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:
         )
     if x.numel() == 0:
         raise ValueError(f"`{name}` is empty: shape {tuple(x.shape)}; every dimension must be at least 1")
-    if not torch.isfinite(x).all():
+    # a NaN or infinite entry always shows in the sum, which takes one pass and no memory; a finite overflow is let pass
+    if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
         raise ValueError(f"`{name}` has entries that are NaN or infinite; all must be finite")
     return x
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -129,4 +130,5 @@ def safe_divide(x: Tensor, by: Tensor) -> Tensor:
 def to_unit_peak(x: Tensor, core_ndim: int) -> Tensor:
     """`x` divided by its largest entry in absolute value (0 stays 0), so that squares neither overflow nor vanish."""
     dims = tuple(range(-core_ndim, 0))
-    return safe_divide(x, x.abs().amax(dim=dims, keepdim=True))
+    peak = torch.linalg.vector_norm(x, ord=math.inf, dim=dims, keepdim=True)
+    return x / torch.where(peak > 0, peak, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from lmo.discover import subclasses_in
+from lmo.oracles.adaptive import Adaptive as Adaptive
 from lmo.oracles.base import Oracle as Oracle
 from lmo.oracles.base import OracleError as OracleError
 from lmo.oracles.base import Promise as Promise
@@ -16,9 +17,12 @@ from lmo.oracles.errors import Random as Random
 from lmo.oracles.errors import Shrink as Shrink
 from lmo.oracles.errors import Worst as Worst
 from lmo.oracles.exact import Exact as Exact
+from lmo.oracles.gram import GramNewtonSchulz as GramNewtonSchulz
+from lmo.oracles.moment_tuned import MomentTuned as MomentTuned
 from lmo.oracles.newton_schulz import NewtonSchulz as NewtonSchulz
 from lmo.oracles.per_run import PerRun as PerRun
 from lmo.oracles.perturbed import Perturbed as Perturbed
+from lmo.oracles.proof import Proof as Proof
 from lmo.oracles.rounded import Rounded as Rounded
 from lmo.oracles.scripted import Scripted as Scripted
 from lmo.oracles.torch_newton_schulz import TorchNewtonSchulz as TorchNewtonSchulz

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from torch import Tensor
 from lmo.balls.base import NormBall
 from lmo.elements import Element, check_batch, inner
 from lmo.randomness import Draw
+
+if TYPE_CHECKING:
+    from lmo.polynomials.certify import Certificate
 
 Harm = Callable[[Element], Tensor]  # direction -> how bad it is, one number per run; larger is worse
 
@@ -98,6 +101,13 @@ class Oracle(ABC):
 
     def promise(self) -> Promise | None:
         """The errors that hold for every input, or None where nothing is promised."""
+        return None
+
+    def certify(self, s_min: float, s_max: float = 1.0) -> Certificate | None:
+        """Proved δ, ε, η while all singular values of the scaled input lie in [s_min, s_max]; None: not known.
+
+        For oracles that act on singular values. In exact arithmetic: rounding of the iteration comes on top.
+        """
         return None
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from lmo.balls import LInf, NormBall, Spectral
 from lmo.checks import check_kind
 from lmo.oracles.base import Harm, Oracle, Promise
+from lmo.polynomials.certify import Certificate
 from lmo.randomness import Draw
 
 
@@ -27,6 +28,10 @@ class Exact(Oracle):
 
     def promise(self) -> Promise:
         return Promise(0.0, 0.0, 0.0)
+
+    def certify(self, s_min: float, s_max: float = 1.0) -> Certificate:
+        """No error, whatever the spectrum."""
+        return Certificate(0.0, 0.0, 0.0, 1.0, 1.0, "exact")
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         return self.ball._lmo(m), memory

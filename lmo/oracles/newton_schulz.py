@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -9,70 +10,112 @@ import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, RmsToRms, Spectral
-from lmo.balls.base import safe_divide, to_unit_peak
-from lmo.checks import check_integer
+from lmo.balls.base import to_unit_peak
+from lmo.checks import check_dtype, check_kind
 from lmo.oracles.base import Harm, Oracle
+from lmo.oracles.products import combine, product, symmetric_product
+from lmo.oracles.scales import FrobeniusNorm, Scale, Schatten4
+from lmo.polynomials import Polynomial, Schedule
 from lmo.polynomials import schedule as schedule_called
+from lmo.polynomials.certify import Certificate, certify
 from lmo.randomness import Draw
 
 
-def apply_odd_polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    """x·(c₀ + c₁xᵀx + …) for a wide or square batch x (n, a, b), a ≤ b, by Horner's rule on the Gram matrix x xᵀ."""
-    gram = x @ x.mT
-    *low, last = coefficients
-    if not low:
-        return last * x
-    factor = last * gram
-    for c in reversed(low[1:]):
-        factor = torch.baddbmm(gram, gram, factor, beta=c)
-    return torch.baddbmm(x, factor, x, beta=low[0])
+def apply_odd_polynomial(x: Tensor, polynomial: Polynomial, gram: Tensor | None = None) -> Tensor:
+    """x·(c₀ + c₁xᵀx + …) for a wide or square batch x (n, a, b), a ≤ b, by Horner's rule on `gram` = x xᵀ."""
+    if len(polynomial) == 1:
+        return polynomial[0] * x
+    z = higher_part(symmetric_product(x, x) if gram is None else gram, polynomial)
+    return product(z, x, add=x, beta=polynomial[0])
+
+
+def higher_part(gram: Tensor, polynomial: Polynomial, square: Tensor | None = None) -> Tensor:
+    """c₁r + c₂r² + …, the even part of the polynomial over s without its constant."""
+    if len(polynomial) < 3:
+        return polynomial[1] * gram if len(polynomial) == 2 else torch.zeros_like(gram)
+    *low, last = polynomial[1:]
+    if square is None:
+        z = symmetric_product(gram, gram, add=gram, beta=low[-1], alpha=last)
+    else:
+        z = combine(low[-1], gram, last, square)
+    for c in reversed(low[:-1]):
+        z = symmetric_product(gram, z, add=gram, beta=c)
+    return z
+
+
+def check_spectral(ball: NormBall) -> None:
+    """Refuses (`TypeError`) a ball whose answer is not a multiple of the polar factor."""
+    try:
+        ball.radius((1, 1))  # type: ignore[attr-defined]
+    except AttributeError:
+        answers = "Newton-Schulz answers for Spectral, RmsToRms and Scaled of those"
+        raise TypeError(f"{answers}, not for {ball!r}") from None
 
 
 @dataclass(frozen=True)
-class NewtonSchulz(Oracle):
-    """d̂ = −radius · p(p(…p(M/‖M‖_F))) on matrices (…, a, b): `steps` products-only steps of an odd polynomial.
-
-    Singular values are mapped by p one by one, singular vectors stay. The input is scaled by its Frobenius norm,
-    without an additive constant, so the oracle is 0-homogeneous at every scale of its dtype and 0 at 0.
+class PolynomialOracle(Oracle):
+    """What the polynomial oracles share: d̂ = −radius · p(M/scale) on matrices (…, a, b), p acting on singular values.
 
     Args:
-        schedule: "jordan" (never converges, stays near 1) or "classical-κ" (converges from below).
-        steps: number of polynomial steps, ≥ 0.
-        dtype: precision of the iteration (float64, float32, bfloat16, float16); None: that of the input. The
-            normalisation is done in the input's precision, the answer is returned in it.
+        schedule: the name of a schedule (`lmo.polynomials.names()`), or a `Schedule`.
+        steps: number of polynomial steps, ≥ 0; None: those of the schedule's table.
+        dtype: precision of the iteration (float64, float32, bfloat16, float16); None: that of the input. The input is
+            brought to unit size in its own precision first, the answer is returned in it.
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
+        scale: what M is divided by. None of them adds a constant, so the oracle is 0-homogeneous at every scale.
 
-    Promises nothing: its error depends on the spectrum. Cost: steps·(κ+1) products.
+    Promises nothing, as its error depends on the spectrum: `certify` says how.
     """
 
-    schedule: str = "jordan"
-    steps: int = 5
+    schedule: str | Schedule = "jordan"
+    steps: int | None = None
     dtype: torch.dtype | None = None
     ball: NormBall = field(default_factory=Spectral)
-    name: ClassVar[str] = "newton-schulz"
+    scale: Scale = field(default_factory=FrobeniusNorm)
 
     def __post_init__(self) -> None:
-        schedule_called(self.schedule)
-        check_integer("steps", self.steps, at_least=0)
-        if self.dtype is not None and not (isinstance(self.dtype, torch.dtype) and self.dtype.is_floating_point):
-            raise TypeError(f"`dtype` must be a floating-point torch.dtype or None, got {self.dtype!r}")
-        try:
-            self.ball.radius((1, 1))  # type: ignore[attr-defined]
-        except AttributeError:
-            answers = "Newton-Schulz answers for Spectral, RmsToRms and Scaled of those"
-            raise TypeError(f"{answers}, not for {self.ball!r}") from None
+        schedule_called(self.schedule).polynomials(self.steps)
+        check_dtype(self.dtype)
+        check_spectral(self.ball)
+        check_kind("scale", self.scale, Scale)
 
-    @classmethod
-    def examples(cls) -> list[tuple[Oracle, tuple]]:
-        return [(cls(), (3, 4)), (cls("classical-2", 8, ball=RmsToRms()), (4, 3)), (cls("classical-1", 12), (3, 3))]
+    @property
+    def polynomials(self) -> tuple[Polynomial, ...]:
+        """The polynomials of the iteration, the first is applied first."""
+        return schedule_called(self.schedule).polynomials(self.steps)
+
+    def certify(self, s_min: float, s_max: float = 1.0) -> Certificate | None:
+        """Proved δ, ε, η in exact arithmetic while every σ/scale lies in [s_min, s_max]; None for a biased scale."""
+        return None if self.scale.changes_polar_factor else certify(self.polynomials, s_min, s_max)
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = to_unit_peak(m.mT if tall else m, 2)
-        x = safe_divide(x, torch.linalg.matrix_norm(x, keepdim=True))
-        x = x.reshape(-1, *x.shape[-2:]).to(self.dtype or m.dtype)
-        coefficients = schedule_called(self.schedule).coefficients
-        for _ in range(self.steps):
-            x = apply_odd_polynomial(x, coefficients)
-        x = (x.mT if tall else x).reshape(m.shape).to(m.dtype)
-        return x * -self.ball.radius(m.shape), memory  # type: ignore[attr-defined]
+        x = self._polar(x.reshape(-1, *x.shape[-2:]).to(self.dtype or m.dtype))
+        x = x.to(m.dtype).reshape(*m.shape[:-2], *x.shape[-2:])
+        return (x.mT if tall else x) * -self.ball.radius(m.shape), memory  # type: ignore[attr-defined]
+
+    @abstractmethod
+    def _polar(self, x: Tensor) -> Tensor:
+        """p(x/scale) for a wide batch (n, a, b) with entries of size at most 1."""
+
+
+@dataclass(frozen=True)
+class NewtonSchulz(PolynomialOracle):
+    """d̂ = −radius · p(M/scale), step by step: x ← x(c₀ + c₁xᵀx + …). Cost: one product per coefficient."""
+
+    name: ClassVar[str] = "newton-schulz"
+
+    @classmethod
+    def examples(cls) -> list[tuple[Oracle, tuple]]:
+        return [
+            (cls(), (3, 4)),
+            (cls("classical-2", 8, ball=RmsToRms()), (4, 3)),
+            (cls("polar-express", 8, scale=Schatten4()), (3, 3)),
+        ]
+
+    def _polar(self, x: Tensor) -> Tensor:
+        x, gram = self.scale(x)
+        for polynomial in self.polynomials:
+            x, gram = apply_odd_polynomial(x, polynomial, gram), None
+        return x

@@ -1,64 +1,77 @@
-"""Odd-polynomial schedules as data with their sources."""
+"""Schedules: sequences of odd polynomials that drive singular values towards 1, as data with their sources."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from fractions import Fraction
-from math import comb
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from lmo.checks import check_integer, unknown_name
+Polynomial = tuple[float, ...]  # (c₀, c₁, …) of p(s) = s·(c₀ + c₁s² + c₂s⁴ + …)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """One odd polynomial p(s) = s·(c₀ + c₁s² + c₂s⁴ + …), applied at every step.
+    """p = p_n ∘ … ∘ p_1, each an odd polynomial that acts on the singular values of a scaled matrix.
 
-    coefficients: (c₀, c₁, …), as floats.
-    converges: whether the iteration tends to 1 on (0, 1]; where it does not, more steps do not mean less error.
+    table: the polynomials in order, the first is applied first. tail: what further steps repeat; None: the table ends.
+    converges: whether more steps drive every s in (0, 1] to 1. source: who published it, and where it was read.
+    interval: the (l, u) that it was designed for, in units of the scale; None: not designed for one.
     """
 
     name: str
-    coefficients: tuple[float, ...]
+    table: tuple[Polynomial, ...]
+    tail: Polynomial | None
     converges: bool
     source: str
+    interval: tuple[float, float] | None = None
 
-    def __call__(self, s: float) -> float:
-        """p(s) for one number."""
-        return s * sum(c * s ** (2 * j) for j, c in enumerate(self.coefficients))
+    def __post_init__(self) -> None:
+        if not self.table or any(not polynomial for polynomial in self.table):
+            raise ValueError(f"the schedule {self.name!r} needs at least one polynomial of at least one coefficient")
+
+    def polynomials(self, steps: int | None = None) -> tuple[Polynomial, ...]:
+        """The first `steps` polynomials (None: the table); `ValueError` past the end of a table without tail."""
+        if steps is None:
+            return self.table
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
+            raise ValueError(f"`steps` must be an integer >= 0, got {steps!r}")
+        if steps > len(self.table) and self.tail is None:
+            raise ValueError(f"the schedule {self.name!r} has {len(self.table)} steps and no more, got steps = {steps}")
+        further = (self.tail,) * (steps - len(self.table)) if self.tail is not None else ()
+        return self.table[:steps] + further
+
+    def __call__(self, s: Any, steps: int | None = None) -> Any:
+        """p(s) after `steps` steps, for numbers, arrays or tensors."""
+        for polynomial in self.polynomials(steps):
+            s = evaluate(polynomial, s)
+        return s
+
+    def products(self, steps: int | None = None) -> int:
+        """Matrix products of the iteration in its direct form: one more than the degree in s² of each step."""
+        return sum(len(polynomial) for polynomial in self.polynomials(steps))
+
+    def to_json(self) -> str:
+        """All of it as JSON, the interval and the source included."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Schedule:
+        """The schedule that `to_json` wrote."""
+        data = json.loads(text)
+        data["table"] = tuple(tuple(p) for p in data["table"])
+        data["tail"] = None if data["tail"] is None else tuple(data["tail"])
+        data["interval"] = None if data["interval"] is None else tuple(data["interval"])
+        return cls(**data)
 
 
-JORDAN = Schedule(
-    name="jordan",
-    coefficients=(3.4445, -4.7750, 2.0315),
-    converges=False,
-    source="K. Jordan et al., Muon (2024); torch.optim.Muon's default. p(1) = 0.701: it never settles at 1",
-)
+def evaluate(polynomial: Polynomial, s: Any) -> Any:
+    """s·(c₀ + c₁s² + …) by Horner's rule."""
+    square, value = s * s, polynomial[-1]
+    for c in reversed(polynomial[:-1]):
+        value = value * square + c
+    return value * s
 
 
-def classical(order: int) -> Schedule:
-    """Newton–Schulz of order κ ≥ 1: p(s) = s Σ_{j≤κ} C(2j, j) 4^{−j} (1 − s²)^j, expanded exactly in powers of s².
-
-    1 − p(s)² lies in [0, (1 − s²)^{κ+1}] on [0, 1] (paper_notes.md, Newton–Schulz).
-    """
-    check_integer("order", order, at_least=1)
-    powers = [
-        sum((Fraction(comb(2 * j, j), 4**j) * comb(j, i) * (-1) ** i for j in range(i, order + 1)), Fraction(0))
-        for i in range(order + 1)
-    ]
-    return Schedule(
-        name=f"classical-{order}",
-        coefficients=tuple(float(c) for c in powers),
-        converges=True,
-        source="Taylor polynomial of (1 − u)^(−1/2); Kim & Oh, arXiv:2601.19156, eq. for p_κ",
-    )
-
-
-def schedule(name: str) -> Schedule:
-    """The schedule called `name`: "jordan" or "classical-κ" with κ = 1, 2, …; `ValueError` for any other."""
-    if name == JORDAN.name:
-        return JORDAN
-    match = re.fullmatch(r"classical-([1-9]\d?)", str(name))
-    if match is None:
-        raise unknown_name("schedule", name, ["jordan", "classical-1", "classical-2", "classical-3"])
-    return classical(int(match.group(1)))
+def divided(polynomial: Polynomial, by: float) -> Polynomial:
+    """p(s/by)."""
+    return tuple(c / by ** (2 * j + 1) for j, c in enumerate(polynomial))

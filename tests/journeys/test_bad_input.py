@@ -43,7 +43,7 @@ from lmo.oracles import (
     TorchNewtonSchulz,
 )
 from lmo.polynomials import schedule
-from lmo.polynomials.schedule import classical
+from lmo.polynomials.classical import classical
 from lmo.randomness import Draw
 from lmo.step_rules import Adaptive, ShapeScaled
 from lmo.testing import check_ball, run_checks

@@ -1,0 +1,107 @@
+"""The oracle that proves the error of its own answer, and stops as soon as it is small enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from lmo.balls import NormBall, Spectral
+from lmo.checks import check_number
+from lmo.oracles.base import Harm, Oracle, Promise
+from lmo.oracles.moment_tuned import MomentTuned
+from lmo.oracles.newton_schulz import apply_odd_polynomial, check_spectral
+from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
+from lmo.oracles.proof import Proof
+from lmo.polynomials.classical import classical
+from lmo.randomness import Draw
+
+SMALLEST = 1e-8  # below this the rounding bounds of float64 are in the way at usual sizes
+STEPS = 14  # classical steps before the singular value decomposition takes over
+SINGLE = 1e-3  # targets from here on are iterated in float32, unless m is float64; the proof is in float64
+ROUNDED = 2.0**-4  # the largest excess of ‖d̂‖ that rounding to the dtype of m can leave
+
+
+@dataclass(frozen=True)
+class Adaptive(Oracle):
+    """d̂ with ε ≤ target, proved for every single answer; `direction, proof = oracle(m)`, a `Proof` with ε, η per run.
+
+    Designed steps chosen by the trace moments (`MomentTuned`), then classical quintics (the proof sees |1 − p²|, and
+    only a converging iteration makes that small) until G = HO + R proves ‖G‖_* ≤ ‖O‖₂ tr H + √a‖R‖_F closely enough.
+    Matrices that do not get there by iteration are answered by an SVD, and proved in the same way. The proof bounds
+    its own rounding (`polar_proof`), and holds for the answer as returned, rounded to the dtype of m. Answers have
+    ‖d̂‖ ≤ 1 up to that rounding. Source: paper_notes.md, "Self-certifying oracles".
+
+    Args:
+        target: the ε to prove, in [1e-8, 1).
+        ball: `Spectral()`, `RmsToRms()` or `Scaled` of those; ε and η are those of the ball.
+    """
+
+    target: float = 0.01
+    ball: NormBall = field(default_factory=Spectral)
+    name: ClassVar[str] = "adaptive"
+
+    def __post_init__(self) -> None:
+        check_number("target", self.target, at_least=SMALLEST, below=1.0)
+        check_spectral(self.ball)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Oracle, tuple]]:
+        return [(cls(), (3, 4)), (cls(1e-6), (5, 3)), (cls(1e-3), (4, 4))]
+
+    def promise(self) -> Promise:
+        return Promise(1.0 + ROUNDED, self.target, ROUNDED)
+
+    def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        tall = m.shape[-2] > m.shape[-1]
+        wide = m.mT if tall else m
+        g = exactly_scaled(wide.reshape(-1, *wide.shape[-2:]).double())
+        answer, epsilon, eta = self._proved(g, m.dtype)
+        answer = answer.to(m.dtype).reshape(wide.shape)
+        batch = m.shape[:-2]
+        direction = (answer.mT if tall else answer) * -self.ball.radius(m.shape)  # type: ignore[attr-defined]
+        return direction, Proof(epsilon.reshape(batch), eta.reshape(batch), "polar residual and Cholesky")
+
+    def _proved(self, g: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """(answers in float64 as rounded to `dtype`, ε, η): iterates the batch, keeps each matrix as it is proved."""
+        work = torch.float32 if self.target >= SINGLE and dtype != torch.float64 else torch.float64
+        y = MomentTuned(tail=self.target)._polar(g.to(work))
+        answer, epsilon = torch.zeros_like(g), torch.full(g.shape[:1], torch.inf, dtype=g.dtype, device=g.device)
+        eta, left = epsilon.clone(), torch.arange(g.shape[0], device=g.device)
+        for step in range(STEPS + 1):
+            if step == STEPS:
+                u, _, vh = torch.linalg.svd(g[left], full_matrices=False)
+                y = u @ vh
+            else:
+                y = apply_odd_polynomial(y, classical(2).table[0])
+            if step < 1:
+                continue
+            rounded, bound, excess = self._prove(g[left], y.double(), dtype)
+            better = bound < epsilon[left]
+            rows = left[better]
+            answer[rows], epsilon[rows], eta[rows] = rounded[better], bound[better], excess[better]
+            open_ = epsilon[left] > self.target
+            if not open_.any():
+                break
+            left, y = left[open_], y[open_]
+        return answer, epsilon, eta
+
+    @staticmethod
+    def _prove(g: Tensor, o: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """(o/‖o‖ rounded to dtype, its ε, its η), proved for g (n, a, b); ε = 0, η = −1 where g = 0."""
+        size = spectral_norm_bound(o)
+        safe = torch.where(size > 0, size, 1).reshape(-1, 1, 1)
+        rounded = (o / safe).to(dtype).double()
+        nuclear = nuclear_norm_bound(g, o, size)
+        reached = alignment(g, rounded)
+        zero = (g == 0).all(-1).all(-1)
+        epsilon = torch.where(zero, 0, 1 - reached / torch.where(zero, 1, nuclear) + 2.0**-50)
+        return rounded, epsilon, torch.where(zero, -1, spectral_norm_bound(rounded) - 1)
+
+
+def exactly_scaled(x: Tensor) -> Tensor:
+    """x / 2^k with entries of size at most 1: a power of two rounds nothing."""
+    exponent = torch.frexp(x.abs().amax(dim=(-2, -1), keepdim=True)).exponent
+    return torch.ldexp(x, -exponent)

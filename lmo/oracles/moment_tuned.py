@@ -1,0 +1,170 @@
+"""Newton–Schulz that looks at the spectrum: as few designed steps as its trace moments ask for."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from lmo.balls import NormBall, Spectral
+from lmo.balls.base import to_unit_peak
+from lmo.checks import check_dtype, check_number
+from lmo.oracles.base import Harm, Oracle
+from lmo.oracles.gram import gram_factor
+from lmo.oracles.newton_schulz import check_spectral
+from lmo.oracles.products import symmetric_product
+from lmo.oracles.scales.base import squares
+from lmo.oracles.scales.moments import Moments, moments
+from lmo.polynomials import Polynomial
+from lmo.polynomials.design import designed, minimax
+from lmo.polynomials.schedule import divided
+from lmo.randomness import Draw
+
+ERROR = 0.115  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
+LONG_ERROR = 0.15  # of longer ones, where reaching further down the spectrum is worth more
+GUESS = 0.6  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
+MOST = 6  # steps
+MARGIN = 0.01  # for rounding between the steps, in half precision
+CUSHION = 0.024
+WIDE = 1.5  # columns over rows from which the Gram form pays
+GRAM_STEPS = 2  # in one block of the Gram form: the rounding error of half precision grows like the slope squared
+
+
+@functools.cache
+def lowest(steps: int) -> float:
+    """l_k: the smallest l such that k steps bring [l, 1] within their error of 1, by bisection."""
+    error = ERROR if steps <= 3 else LONG_ERROR
+    low, high = 1e-7, 0.9
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        low, high = (
+            (middle, high)
+            if 1 - designed(middle, steps, margin=MARGIN, cushion=CUSHION)(middle) > error
+            else (low, middle)
+        )
+    return high
+
+
+@functools.cache
+def further() -> tuple[Polynomial, float]:
+    """One more step for an answer whose singular values reach 1 + ERROR, and the lower end of what it brings near 1."""
+    low = lowest(1) * (1 + ERROR)
+    return minimax(low, 1 + ERROR)[0], low
+
+
+@dataclass(frozen=True)
+class MomentTuned(Oracle):
+    """d̂ = −radius · p(M/σ̄): scale, number of steps and form chosen for each matrix from its trace moments.
+
+    σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). k
+    designed steps bring all σ ≥ l_k σ̄ within 0.115 of 1, so η ≤ 0.115 before rounding; what is below loses at most
+    Σσ(1 − p) ≤ N·l_k σ̄/(4(1 − 0.115)), N of them. k is the smallest for which that is small against a lower bound on Σσ
+    from the moments; it is estimated again from the answer (N from ‖d̂‖_F², Σσ from ⟨M, d̂⟩), and steps are added
+    while it exceeds `tail`. This is a stopping rule, not a proof of ε: `Adaptive` proves.
+
+    Args:
+        tail: the ε allowed to singular values that have not converged.
+        dtype: precision of the iteration; None: that of the input.
+        ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
+    """
+
+    tail: float = 0.1
+    dtype: torch.dtype | None = None
+    ball: NormBall = field(default_factory=Spectral)
+    name: ClassVar[str] = "moment-tuned"
+
+    def __post_init__(self) -> None:
+        check_number("tail", self.tail, above=0.0)
+        check_dtype(self.dtype)
+        check_spectral(self.ball)
+
+    @classmethod
+    def examples(cls) -> list[tuple[Oracle, tuple]]:
+        return [(cls(), (3, 4)), (cls(), (6, 2)), (cls(), (4, 4))]
+
+    def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        tall = m.shape[-2] > m.shape[-1]
+        x = to_unit_peak(m.mT if tall else m, 2)
+        x = self._polar(x.reshape(-1, *x.shape[-2:]).to(self.dtype or m.dtype))
+        radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
+        x = x.to(m.dtype).mul_(-radius).reshape(*m.shape[:-2], *x.shape[-2:])
+        return x.mT if tall else x, memory
+
+    def _polar(self, x: Tensor) -> Tensor:
+        found = moments(x)
+        steps = first_guess(found)
+        out = torch.empty_like(x)
+        for k in steps.unique().tolist():
+            rows = (steps == k).nonzero().squeeze(-1)
+            if rows.numel() == x.shape[0]:
+                return self._iterate(x, found, k)
+            out[rows] = self._iterate(x[rows], Moments(*(part[rows] for part in found)), k)
+        return out
+
+    def _iterate(self, x: Tensor, found: Moments, steps: int) -> Tensor:
+        """`steps` designed steps on all of x (n, a, b), and further ones on those whose answer asks for them."""
+        low, left = lowest(steps), torch.arange(x.shape[0], device=x.device)
+        y, before = run_blocks(x, found, designed(low, steps, margin=MARGIN, cushion=CUSHION).table)
+        while steps < MOST:
+            every = left.numel() == x.shape[0]
+            mine, sigma_max = (x, found.sigma_max) if every else (x[left], found.sigma_max[left])
+            weak = unconverged(mine, y if every else y[left], before, sigma_max, low) > self.tail
+            if not weak.any():
+                break
+            left, steps = left[weak], steps + 1
+            polynomial, end = further()
+            low *= end / (1 - ERROR)
+            y[left], before = one_step(y[left], polynomial)
+        return y
+
+
+def first_guess(found: Moments) -> Tensor:
+    """The least k whose ε, guessed from the moments alone, is below `GUESS`; shape (n,)."""
+    rows = found.gram.shape[-1]
+    nuclear = found.t1**1.5 / found.t2.sqrt()  # ≤ Σσ (Hölder)
+    ratio = torch.where(nuclear > 0, rows * found.sigma_max / nuclear, 0) / (4 * (1 - ERROR))
+    steps = torch.ones_like(ratio, dtype=torch.int64)
+    for k in range(1, MOST):
+        steps += ratio * lowest(k) > GUESS
+    return steps
+
+
+def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
+    """p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of `GRAM_STEPS`; square x: single steps."""
+    size = GRAM_STEPS if x.shape[-1] >= WIDE * x.shape[-2] else 1
+    y, gram, square = x, found.gram, cast("Tensor | None", found.square)
+    if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ goes into the coefficients, without a pass
+        polynomials = (divided(polynomials[0], float(found.sigma_max) or 1.0), *polynomials[1:])
+    else:
+        u = torch.where(found.sigma_max > 0, found.sigma_max, 1).reshape(-1, 1, 1)
+        y, gram, square = ((part / u**k).to(x.dtype) for k, part in ((1, x), (2, found.gram), (4, found.square)))
+    for start in range(0, len(polynomials), size):
+        if start:
+            gram, square = symmetric_product(y, y), None
+        factor, last = gram_factor(gram, polynomials[start : start + size], square)
+        y = factor.times(y)
+    if len(polynomials) == 1:
+        return y, found.t1 / torch.where(found.sigma_max > 0, found.sigma_max, 1) ** 2
+    return y, last.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=found.t1.dtype)
+
+
+def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, Tensor]:
+    """p(x), and ‖x‖_F²."""
+    gram = symmetric_product(x, x)
+    factor, _ = gram_factor(gram, (polynomial,))
+    return factor.times(x), squares(x)
+
+
+def unconverged(x: Tensor, y: Tensor, before: Tensor, sigma_max: Tensor, low: float) -> Tensor:
+    """ε that singular values below low·σ̄ can account for, estimated from the answer y to x; shape (n,).
+
+    N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
+    """
+    size = squares(y)
+    count = torch.minimum(y.shape[-2] - size, 3 * (size - before)).clamp(min=0)
+    alignment = torch.linalg.vecdot(x.flatten(-2), y.flatten(-2)).to(size.dtype)
+    lost = count * sigma_max * low / (4 * (1 - ERROR))
+    return torch.where(alignment > 0, lost / torch.where(alignment > 0, alignment, 1), 0)

@@ -1,0 +1,57 @@
+"""A proof of ε and η for an approximate polar factor, from matrix products and Cholesky factors alone (no SVD)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lmo.oracles.rounding import UNIT, frobenius, gamma, shift_to_positive
+
+SHIFTS = (2.0**-40, 2.0**-30)  # of tr H, tried in turn
+EXCESSES = (2.0**-40, 2.0**-26, 2.0**-13, 2.0**-7, 2.0**-4)  # of ‖O‖₂ over 1, tried in turn
+
+
+def nuclear_norm_bound(g: Tensor, o: Tensor, size: Tensor) -> Tensor:
+    """An upper bound on ‖G‖_* for g, o (n, a, b) in float64, a ≤ b, given ‖O‖₂ ≤ `size` (n,); inf where none is proved.
+
+    With any symmetric H, G = HO + R gives ‖G‖_* ≤ ‖O‖₂‖H‖_* + √a‖R‖_F, and ‖H‖_* ≤ tr H + 2aτ once H + τI ⪰ 0.
+    H = (OGᵀ + GOᵀ)/2 as computed, whatever its rounding; only R and the positivity of H need error bounds.
+    """
+    a = g.shape[-2]
+    h = o @ g.mT
+    h = (h + h.mT) / 2
+    trace = h.diagonal(dim1=-2, dim2=-1).sum(-1)
+    absolute = h.diagonal(dim1=-2, dim2=-1).abs().sum(-1) * (1 + gamma(a))
+    product_error = gamma(a + 2) * frobenius(h) * frobenius(o)
+    rest = frobenius(g - h @ o) * (1 + 2 * UNIT) + product_error + UNIT * frobenius(g)
+    best = torch.full_like(trace, torch.inf)
+    for share in SHIFTS:
+        proved, tau = shift_to_positive(h, share * absolute)
+        nuclear = trace + gamma(a) * absolute + 2 * a * tau
+        bound = (size * nuclear + a**0.5 * rest) * (1 + 16 * UNIT)
+        best = torch.where(proved, torch.minimum(best, bound), best)
+        if bool(torch.isfinite(best).all()):
+            break
+    return best
+
+
+def spectral_norm_bound(o: Tensor) -> Tensor:
+    """An upper bound on ‖O‖₂ for o (n, a, b) in float64, a ≤ b: (1+t)²I − OOᵀ ⪰ 0 by Cholesky, else ‖OOᵀ‖_∞^½."""
+    gram = o @ o.mT
+    error = gamma(o.shape[-1]) * frobenius(o) ** 2
+    rows = gram.abs().sum(-1).amax(-1) * (1 + gamma(gram.shape[-1]))
+    best = (rows + error).sqrt() * (1 + 4 * UNIT)
+    for excess in EXCESSES:
+        limit = torch.full_like(error, (1 + excess) ** 2)
+        proved, tau = shift_to_positive(-gram, limit)
+        bound = (tau + error).sqrt() * (1 + 4 * UNIT)
+        best = torch.where(proved, torch.minimum(best, bound), best)
+        if bool(proved.all()):
+            break
+    return best
+
+
+def alignment(g: Tensor, o: Tensor) -> Tensor:
+    """A lower bound on ⟨G, O⟩ for g, o (n, a, b) in float64."""
+    terms = g.shape[-1] * g.shape[-2]
+    return (g * o).sum((-2, -1)) - gamma(terms + 1) * frobenius(g) * frobenius(o)

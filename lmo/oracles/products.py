@@ -1,0 +1,52 @@
+"""Matrix products that know what is symmetric, what is a batch of one, and what to add before they round."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK = 256  # rows a strip; below two strips, and on GPUs, the plain product is faster (benchmarks/spectral_oracle.py)
+
+
+def product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
+    """beta·add + alpha·x y for batches (n, a, b), (n, b, c): summed in the kernel, rounded once.
+
+    A batch of one goes through the faster kernel for single matrices.
+    """
+    if x.shape[0] == 1:
+        return _single(x[0], y[0], None if add is None else add[0], beta, alpha).unsqueeze(0)
+    if add is None:
+        return x @ y if alpha == 1.0 else alpha * (x @ y)
+    return torch.baddbmm(add, x, y, beta=beta, alpha=alpha)
+
+
+def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
+    """beta·add + alpha·x yᵀ for x, y (n, a, b) where that is symmetric: y = x, or polynomials of one symmetric matrix.
+
+    On a CPU large matrices are done one by one, in strips of rows up to the diagonal; the rest is copied.
+    """
+    rows = x.shape[-2]
+    if x.device.type != "cpu" or rows < 2 * BLOCK:
+        return product(x, y.mT, add, beta, alpha)
+    out = x.new_empty(*x.shape[:-1], rows)
+    for i in range(x.shape[0]):
+        for start in range(0, rows, BLOCK):
+            end = min(start + BLOCK, rows)
+            added = None if add is None else add[i, start:end, :end]
+            strip = _single(x[i, start:end], y[i, :end].T, added, beta, alpha)
+            out[i, start:end, :end] = strip
+            out[i, :start, start:end] = strip[:, :start].T
+    return out
+
+
+def combine(a: float, x: Tensor, b: float, y: Tensor) -> Tensor:
+    """a·x + b·y, rounded once: half precisions are added in float32, as their own kernels round a and b too."""
+    if x.dtype.itemsize >= 4:
+        return torch.add(a * x, y, alpha=b)
+    return torch.add(a * x.float(), y.float(), alpha=b).to(x.dtype)
+
+
+def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float) -> Tensor:
+    if add is None:
+        return x @ y if alpha == 1.0 else alpha * (x @ y)
+    return torch.addmm(add, x, y, beta=beta, alpha=alpha)

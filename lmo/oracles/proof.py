@@ -1,0 +1,20 @@
+"""What an oracle proves about its own answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Proof(NamedTuple):
+    """Upper bounds on ε and η of one answer, proved without an SVD, one number per run (float64).
+
+    how: what the proof rests on. failure: the probability, over the oracle's own random numbers, that it is wrong; 0:
+    it holds always.
+    """
+
+    epsilon: Tensor
+    eta: Tensor
+    how: str
+    failure: float = 0.0

@@ -1,0 +1,33 @@
+"""A-priori bounds on the rounding errors of matrix products and Cholesky factors in float64 (Higham; Rump)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+UNIT = 2.0**-53
+
+
+def gamma(operations: int) -> float:
+    """γ_k = ku/(1 − ku): a sum of k products is off by at most γ_k Σ|x_i y_i| in any order (Higham, lemma 3.1)."""
+    return operations * UNIT / (1 - operations * UNIT)
+
+
+def frobenius(x: Tensor) -> Tensor:
+    """An upper bound on ‖x‖_F per matrix, the rounding of the sum included."""
+    return torch.linalg.matrix_norm(x) * (1 + gamma(x.shape[-1] * x.shape[-2] + 2))
+
+
+def shift_to_positive(symmetric: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """(proved, τ): where `proved`, symmetric + τI ⪰ 0, with τ = shift + c. Shapes (n, a, a), (n,) → (n,), (n,).
+
+    If the floating-point Cholesky factorisation of B = symmetric + shift·I runs to its end, B + cI ⪰ 0 with
+    c = γ_{a+1}/(1 − γ_{a+1})·tr B (Rump 2006, theorem 2.3); adding the shift rounds each diagonal entry once.
+    """
+    size = symmetric.shape[-1]
+    shifted = symmetric + torch.diag_embed(shift.unsqueeze(-1).expand(*shift.shape, size))
+    _, info = torch.linalg.cholesky_ex(shifted)
+    diagonal = shifted.diagonal(dim1=-2, dim2=-1).abs()
+    trace = diagonal.sum(-1) * (1 + gamma(size))
+    c = gamma(size + 1) / (1 - gamma(size + 1)) * trace + UNIT * diagonal.amax(-1)
+    return info == 0, shift + c

@@ -1,0 +1,46 @@
+"""The contract of a scale."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lmo.balls.base import safe_divide
+
+
+class Prepared(NamedTuple):
+    """x, scaled, and its Gram matrix x xᵀ where the scale had to compute it anyway (None: it had not)."""
+
+    x: Tensor
+    gram: Tensor | None
+
+
+class Scale(ABC):
+    """Takes wide or square x (n, a, b), a ≤ b, with entries of size at most 1, in the dtype of the iteration.
+
+    Laws: σ_max of the result is at most 1 (to rounding); 0 stays 0; a power of two times the input gives the same.
+    changes_polar_factor: whether the answer's polar factor is another one than the input's (a biased scale).
+    """
+
+    name: ClassVar[str]
+    changes_polar_factor: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, x: Tensor) -> Prepared: ...
+
+
+def divide(x: Tensor, gram: Tensor | None, by: Tensor) -> Prepared:
+    """x / by and its Gram matrix; `by` has shape (n,), 0 where x = 0."""
+    wide = by.reshape(-1, 1, 1)
+    return Prepared(
+        safe_divide(x, wide.to(x.dtype)), None if gram is None else safe_divide(gram, (wide**2).to(gram.dtype))
+    )
+
+
+def squares(x: Tensor) -> Tensor:
+    """Σ x², per matrix (n,), added up in float32 or better."""
+    norms = torch.linalg.vector_norm(x, dim=(-2, -1), dtype=torch.promote_types(x.dtype, torch.float32))
+    return norms**2
