@@ -1,0 +1,138 @@
+"""`MomentTuned` against torch.optim.Muon's own orthogonalisation: time at no larger ε and no larger η.
+
+    python benchmarks/spectral_oracle.py [--device cuda] [--repeats 9]
+
+Same input (float32), same dtype of the iteration (bfloat16), timed in turn in one process; the ratio of a case is the
+median of its repeats. ε and η of both answers are measured in float64 by an SVD. Last lines: RATIO name value, torch's
+time over ours: `geomean` over all cases, `smallest` of them. Exit status 1 if an ε or η of ours is larger than torch's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim._muon import _zeropower_via_newtonschulz
+
+from experiments.problems.digits_softmax import digits
+from lmo import measure
+from lmo.balls import Spectral
+from lmo.oracles import MomentTuned
+
+SHAPES = ((512, 512), (1024, 1024), (512, 2048), (1024, 4096), (2048, 512), (768, 3072))
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+
+
+def power_law(shape: tuple[int, int], exponent: float) -> Tensor:
+    """Random singular vectors, σ_i = i^−exponent."""
+    u, _, vh = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    return (u * torch.arange(1, min(shape) + 1).float() ** -exponent) @ vh
+
+
+def trained_momentum(shape: tuple[int, int], steps: int = 40, batch: int = 128) -> Tensor:
+    """The EMA (β = 0.95) of the gradients of a layer of this shape in a network trained on digits by Muon."""
+    rows, columns = shape
+    model = nn.Sequential(nn.Linear(64, columns), nn.Tanh(), nn.Linear(columns, rows), nn.Tanh(), nn.Linear(rows, 10))
+    pixels, targets = (part.float() for part in digits())
+    layer = model[2].weight
+    assert isinstance(layer, nn.Parameter)
+    optimizers = [
+        torch.optim.Muon([layer], lr=0.02),
+        torch.optim.Adam([p for p in model.parameters() if p is not layer], lr=1e-3),
+    ]
+    for _ in range(steps):
+        rows_drawn = torch.randint(len(pixels), (batch,))
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        nn.functional.cross_entropy(model(pixels[rows_drawn]), targets[rows_drawn].argmax(-1)).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    return optimizers[0].state[layer]["momentum_buffer"].detach().clone()
+
+
+SPECTRA: dict[str, Callable[[tuple[int, int]], Tensor]] = {
+    "Gaussian": lambda shape: torch.randn(shape),
+    "power law 0.5": lambda shape: power_law(shape, 0.5),
+    "power law 1": lambda shape: power_law(shape, 1.0),
+    "trained momentum": trained_momentum,
+}
+
+
+def theirs(m: Tensor) -> Tensor:
+    """torch's answer, with the sign of a direction."""
+    return -_zeropower_via_newtonschulz(m, COEFFICIENTS, 5, 1e-7)
+
+
+def seconds(work: Callable[[], object], device: str) -> float:
+    """Wall time of one call."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def gemm_peak(device: str, size: int = 2048) -> float:
+    """The best rate seen of a bfloat16 product of two square matrices, in flop/s."""
+    x = torch.randn(size, size, device=device).bfloat16()
+    return 2 * size**3 / min(seconds(lambda: x @ x, device) for _ in range(7))
+
+
+def case(m: Tensor, oracle: MomentTuned, device: str, repeats: int) -> tuple[float, float, float, bool]:
+    """(median ratio, our milliseconds, theirs, whether ε and η are no larger than theirs)."""
+    here = m.to(device)
+    answers: tuple[Any, Any] = oracle(here)[0], theirs(here)
+    mine, its = (measure(Spectral(), m.double(), d.double().cpu()) for d in answers)
+    times = []
+    for _ in range(repeats):
+        own = seconds(lambda: oracle(here), device)
+        times.append((own, seconds(lambda: theirs(here), device)))
+    fair = bool(mine.epsilon <= its.epsilon and mine.eta <= its.eta)
+    print(
+        f"    ε {float(mine.epsilon):+.3f} (torch {float(its.epsilon):+.3f})  η {float(mine.eta):+.3f} "
+        f"(torch {float(its.eta):+.3f})",
+        end="",
+    )
+    own, peer = (statistics.median(column) for column in zip(*times, strict=True))
+    return statistics.median(b / a for a, b in times), 1000 * own, 1000 * peer, fair
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--repeats", type=int, default=9)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    oracle, ratios, fair = MomentTuned(dtype=torch.bfloat16), [], True
+    peak = gemm_peak(arguments.device)
+    print(
+        f"{arguments.device}, torch {torch.__version__}, {torch.get_num_threads()} threads; GEMM peak {peak / 1e9:.0f} Gflop/s"
+    )
+    for shape in SHAPES:
+        for name, make in SPECTRA.items():
+            print(f"  {shape[0]}×{shape[1]} {name:17}", end="", flush=True)
+            ratio, own, peer, good = case(make(shape), oracle, arguments.device, arguments.repeats)
+            a, b = min(shape), max(shape)
+            share = 5 * (4 * a * a * b + 2 * a**3) / (peer / 1000) / peak
+            print(
+                f"  {own:8.2f} ms (torch {peer:8.2f}, {100 * share:3.0f} % of peak)  {ratio:.2f}"
+                + ("" if good else "  LARGER ERROR")
+            )
+            ratios.append(ratio)
+            fair = fair and good
+    print(f"RATIO geomean {math.exp(statistics.fmean(map(math.log, ratios))):.2f}")
+    print(f"RATIO smallest {min(ratios):.2f}")
+    return 0 if fair else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
