@@ -123,10 +123,8 @@ def main() -> int:
             ratio, own, peer, good = case(make(shape), oracle, arguments.device, arguments.repeats)
             a, b = min(shape), max(shape)
             share = 5 * (4 * a * a * b + 2 * a**3) / (peer / 1000) / peak
-            print(
-                f"  {own:8.2f} ms (torch {peer:8.2f}, {100 * share:3.0f} % of peak)  {ratio:.2f}"
-                + ("" if good else "  LARGER ERROR")
-            )
+            note = "" if good else "  LARGER ERROR"
+            print(f"  {own:8.2f} ms (torch {peer:8.2f}, {100 * share:3.0f} % of peak)  {ratio:.2f}{note}")
             ratios.append(ratio)
             fair = fair and good
     print(f"RATIO geomean {math.exp(statistics.fmean(map(math.log, ratios))):.2f}")

@@ -20,6 +20,7 @@ from lmo.randomness import Draw
 
 SMALLEST = 1e-8  # below this the rounding bounds of float64 are in the way at usual sizes
 STEPS = 14  # classical steps before the singular value decomposition takes over
+SMALLEST_HALF = 1e-3  # … and below this the rounding of the answer, where m is in half precision
 SINGLE = 1e-3  # targets from here on are iterated in float32, unless m is float64; the proof is in float64
 ROUNDED = 2.0**-4  # the largest excess of ‖d̂‖ that rounding to the dtype of m can leave
 
@@ -35,7 +36,7 @@ class Adaptive(Oracle):
     ‖d̂‖ ≤ 1 up to that rounding. Source: paper_notes.md, "Self-certifying oracles".
 
     Args:
-        target: the ε to prove, in [1e-8, 1).
+        target: the ε to prove, in [1e-8, 1); at least 1e-3 where m is in half precision (`ValueError` at the call).
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those; ε and η are those of the ball.
     """
 
@@ -55,6 +56,11 @@ class Adaptive(Oracle):
         return Promise(1.0 + ROUNDED, self.target, ROUNDED)
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        if m.dtype.itemsize < 4 and self.target < SMALLEST_HALF:
+            raise ValueError(
+                f"an answer in {m.dtype} is rounded by more than target = {self.target:g}; ask for at least "
+                f"{SMALLEST_HALF:g}, or give m in float32 or float64"
+            )
         tall = m.shape[-2] > m.shape[-1]
         wide = m.mT if tall else m
         g = exactly_scaled(wide.reshape(-1, *wide.shape[-2:]).double())
