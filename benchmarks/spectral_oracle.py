@@ -114,9 +114,8 @@ def main() -> int:
     torch.manual_seed(0)
     oracle, ratios, fair = MomentTuned(dtype=torch.bfloat16), [], True
     peak = gemm_peak(arguments.device)
-    print(
-        f"{arguments.device}, torch {torch.__version__}, {torch.get_num_threads()} threads; GEMM peak {peak / 1e9:.0f} Gflop/s"
-    )
+    threads = torch.get_num_threads()
+    print(f"{arguments.device}, torch {torch.__version__}, {threads} threads; GEMM peak {peak / 1e9:.0f} Gflop/s")
     for shape in SHAPES:
         for name, make in SPECTRA.items():
             print(f"  {shape[0]}×{shape[1]} {name:17}", end="", flush=True)

@@ -13,6 +13,7 @@ from lmo.checks import check_alpha, check_number
 from lmo.method import Method, State
 from lmo.momentum import Ema, Momentum
 from lmo.oracles import Exact, Oracle
+from lmo.oracles.proof import without_proof
 from lmo.randomness import Draw
 from lmo.step_rules import Fixed, StepRule
 
@@ -125,7 +126,7 @@ class LMO(torch.optim.Optimizer):
         buffer = state.buffer
         # without memory the buffer may be the gradient itself, which the next backward pass writes into
         memory["buffer"] = buffer.clone() if buffer is gradient else buffer
-        memory["memory"] = state.memory
+        memory["memory"] = without_proof(state.memory)
         memory["step"] = count + 1
 
     def _check_group(self, group: dict[str, Any]) -> None:

@@ -18,10 +18,12 @@ from lmo.oracles.errors import Shrink as Shrink
 from lmo.oracles.errors import Worst as Worst
 from lmo.oracles.exact import Exact as Exact
 from lmo.oracles.gram import GramNewtonSchulz as GramNewtonSchulz
+from lmo.oracles.lanczos import Lanczos as Lanczos
 from lmo.oracles.moment_tuned import MomentTuned as MomentTuned
 from lmo.oracles.newton_schulz import NewtonSchulz as NewtonSchulz
 from lmo.oracles.per_run import PerRun as PerRun
 from lmo.oracles.perturbed import Perturbed as Perturbed
+from lmo.oracles.power_iteration import PowerIteration as PowerIteration
 from lmo.oracles.proof import Proof as Proof
 from lmo.oracles.rounded import Rounded as Rounded
 from lmo.oracles.scripted import Scripted as Scripted

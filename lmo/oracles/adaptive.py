@@ -15,6 +15,7 @@ from lmo.oracles.moment_tuned import MomentTuned
 from lmo.oracles.newton_schulz import apply_odd_polynomial, check_spectral
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.proof import Proof
+from lmo.oracles.rounding import exactly_scaled
 from lmo.polynomials.classical import classical
 from lmo.randomness import Draw
 
@@ -105,9 +106,3 @@ class Adaptive(Oracle):
         zero = (g == 0).all(-1).all(-1)
         epsilon = torch.where(zero, 0, 1 - reached / torch.where(zero, 1, nuclear) + 2.0**-50)
         return rounded, epsilon, torch.where(zero, -1, spectral_norm_bound(rounded) - 1)
-
-
-def exactly_scaled(x: Tensor) -> Tensor:
-    """x / 2^k with entries of size at most 1: a power of two rounds nothing."""
-    exponent = torch.frexp(x.abs().amax(dim=(-2, -1), keepdim=True)).exponent
-    return torch.ldexp(x, -exponent)

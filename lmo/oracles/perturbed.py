@@ -10,6 +10,7 @@ from lmo.elements import add_scaled, check_per_run
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.oracles.errors import ErrorModel, Inflate, Mixed, Shrink, Worst
 from lmo.oracles.exact import Exact
+from lmo.oracles.proof import without_proof
 from lmo.randomness import Draw
 
 
@@ -53,4 +54,4 @@ class Perturbed(Oracle):
         check_per_run("delta", self.error.delta, m, self.ball.core_ndim)
         direction, memory = self.oracle._direction(m, memory, draw, harm)
         error = self.error.error(self.ball, m, direction, draw, harm)
-        return add_scaled(direction, error, 1.0, self.ball.core_ndim), memory
+        return add_scaled(direction, error, 1.0, self.ball.core_ndim), without_proof(memory)

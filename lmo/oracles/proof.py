@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -18,3 +18,8 @@ class Proof(NamedTuple):
     eta: Tensor
     how: str
     failure: float = 0.0
+
+
+def without_proof(memory: Any) -> Any:
+    """`memory`, or None where it is a proof: that is about the answer it came with, and of no use to the next call."""
+    return None if isinstance(memory, Proof) else memory

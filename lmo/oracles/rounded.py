@@ -12,6 +12,7 @@ from lmo.checks import check_kind
 from lmo.elements import map_layers
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.exact import Exact
+from lmo.oracles.proof import without_proof
 from lmo.randomness import Draw
 
 
@@ -39,4 +40,4 @@ class Rounded(Oracle):
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         direction, memory = self.oracle._direction(m, memory, draw, harm)
-        return map_layers(lambda d: d.to(self.dtype).to(d.dtype), direction), memory
+        return map_layers(lambda d: d.to(self.dtype).to(d.dtype), direction), without_proof(memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -31,3 +33,10 @@ def shift_to_positive(symmetric: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]
     trace = diagonal.sum(-1) * (1 + gamma(size))
     c = gamma(size + 1) / (1 - gamma(size + 1)) * trace + UNIT * diagonal.amax(-1)
     return info == 0, shift + c
+
+
+def exactly_scaled(x: Tensor) -> Tensor:
+    """x / 2^k per matrix (…, a, b) with peak in [½, 1): a power of two rounds nothing. 0 stays 0."""
+    peak = torch.maximum(x.amax((-2, -1), keepdim=True), -x.amin((-2, -1), keepdim=True))
+    most = math.frexp(torch.finfo(x.dtype).max)[1] - 2  # 2^most is finite
+    return x * torch.ldexp(torch.ones_like(peak), -torch.frexp(peak).exponent.clamp(min=-most))

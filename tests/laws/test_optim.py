@@ -17,7 +17,8 @@ from lmo import Draw, Method
 from lmo.balls import L2, LInf, Spectral
 from lmo.momentum import Ema, HeavyBall, Nesterov, NoMomentum
 from lmo.optim import LMO
-from lmo.oracles import Exact, NewtonSchulz, Perturbed, Random
+from lmo.oracles import Adaptive as Certified
+from lmo.oracles import Exact, NewtonSchulz, Perturbed, Random, Rounded, Shrink
 from lmo.step_rules import Adaptive, Fixed, ShapeScaled
 
 ON_MATRICES = [oracle for oracle, _ in ORACLES if oracle.ball.core_ndim == 2]
@@ -71,12 +72,16 @@ def by_hand(method_of, lr_of) -> list[torch.Tensor]:
     model = network()
     names, x = zip(*((n, p.detach().clone()) for n, p in model.named_parameters()), strict=True)
     states = [method_of(a.ndim).init(a) for a in x]
+    in_groups = sorted(range(len(x)), key=lambda i: x[i].ndim != 2)  # the optimiser draws by position, matrices first
     for k in range(8):
         leaves = [s.x.requires_grad_(True) for s in states]
         loss = ((functional_call(model, dict(zip(names, leaves, strict=True)), INPUTS) - TARGETS) ** 2).mean()
         for i, g in enumerate(torch.autograd.grad(loss, leaves)):
             method, state = method_of(g.ndim), states[i]._replace(x=leaves[i].detach())
-            options = {"alpha": 0.3 if method.momentum.needs_alpha else None, "draw": Draw(0, k)}
+            options = {
+                "alpha": 0.3 if method.momentum.needs_alpha else None,
+                "draw": Draw(1_000_003 * in_groups.index(i), k),
+            }
             states[i], _ = method.step(state, g, step_size=lr_of(k), **options)
     return [s.x for s in states]
 
@@ -269,3 +274,19 @@ def test_a_parameter_without_gradient_stays() -> None:
     optimizer = LMO(groups(model), lr=0.1)
     train(model, optimizer)
     assert torch.equal(model[0].weight, frozen) and model[0].weight not in optimizer.state
+
+
+def test_a_proof_is_not_part_of_the_saved_state(tmp_path) -> None:
+    weight = torch.nn.Parameter(torch.randn(4, 5, generator=torch.Generator().manual_seed(0)))
+    optimizer = LMO([weight], oracle=Certified(0.01), lr=0.1)
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    torch.save(optimizer.state_dict(), tmp_path / "state.pt")
+    optimizer.load_state_dict(torch.load(tmp_path / "state.pt"))
+    assert optimizer.state[weight]["memory"] is None
+
+
+def test_a_changed_answer_carries_no_proof() -> None:
+    m = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    for changed in (Rounded(Certified(0.01)), Perturbed(Certified(0.01), Shrink(0.5))):
+        assert changed(m)[1] is None and changed.oracle(m)[1] is not None
