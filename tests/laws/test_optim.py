@@ -72,7 +72,7 @@ def by_hand(method_of, lr_of) -> list[torch.Tensor]:
     model = network()
     names, x = zip(*((n, p.detach().clone()) for n, p in model.named_parameters()), strict=True)
     states = [method_of(a.ndim).init(a) for a in x]
-    in_groups = sorted(range(len(x)), key=lambda i: x[i].ndim != 2)  # the optimiser draws by position, matrices first
+    in_groups = sorted(range(len(x)), key=lambda i: x[i].ndim != 2)  # matrices first: it draws by position
     for k in range(8):
         leaves = [s.x.requires_grad_(True) for s in states]
         loss = ((functional_call(model, dict(zip(names, leaves, strict=True)), INPUTS) - TARGETS) ** 2).mean()
