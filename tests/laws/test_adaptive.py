@@ -1,0 +1,194 @@
+"""The oracle that proves its answers: never less error claimed than an SVD measures, whatever is asked; and its mutants."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import elements
+
+from lmo import measure
+from lmo.balls import RmsToRms, Spectral
+from lmo.oracles import Adaptive, MomentTuned, NewtonSchulz, polar_proof
+from lmo.oracles.moment_tuned import ERROR, LONG_ERROR, MOST, lowest
+from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
+from lmo.oracles.scales import AOL, FrobeniusNorm, MomentBound, Schatten4
+from lmo.polynomials.design import designed
+
+SIZE = 8
+
+
+def with_spectrum(values, columns: int = 11, seed: int = 0) -> torch.Tensor:
+    source = torch.Generator().manual_seed(seed)
+    u, _ = torch.linalg.qr(torch.randn(SIZE, SIZE, generator=source, dtype=torch.float64))
+    v, _ = torch.linalg.qr(torch.randn(columns, columns, generator=source, dtype=torch.float64))
+    return (u * torch.as_tensor(values, dtype=torch.float64)) @ v[:SIZE]
+
+
+SPECTRA = {
+    "flat": [1.0] * SIZE,
+    "spiked": [1.0] + [1e-3] * (SIZE - 1),
+    "rank 2": [3.0, 1.0] + [0.0] * (SIZE - 2),
+    "power law 1": [1 / (i + 1) for i in range(SIZE)],
+    "power law 2": [1 / (i + 1) ** 2 for i in range(SIZE)],
+    "geometric to 1e-12": [10 ** (-12 * i / (SIZE - 1)) for i in range(SIZE)],
+}
+
+
+def claims_no_less(oracle: Adaptive, m: torch.Tensor) -> None:
+    d, proof = oracle(m)
+    seen = measure(Spectral(), m.double(), d.double())
+    assert (proof.epsilon >= seen.epsilon - 1e-13).all() and (proof.eta >= seen.eta - 1e-13).all()
+    assert (proof.epsilon <= oracle.target).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("target", [0.3, 0.01, 1e-3])
+@pytest.mark.parametrize("name", SPECTRA)
+def test_the_proof_never_claims_less_than_the_svd_measures(name: str, target: float, dtype: torch.dtype) -> None:
+    for scale in (1e-12, 1.0, 1e12):
+        claims_no_less(Adaptive(target), (scale * with_spectrum(SPECTRA[name])).to(dtype))
+    claims_no_less(Adaptive(target), with_spectrum(SPECTRA[name]).mT.contiguous().to(dtype))
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=SIZE, max_size=SIZE), st.integers(-14, 0), st.integers(-12, 12),
+    st.sampled_from([0.2, 0.01, 1e-4, 1e-6]), st.integers(8, 20), st.integers(0, 9),
+)  # fmt: skip
+def test_on_any_spectrum(values, tail: int, power: int, target: float, columns: int, seed: int) -> None:
+    values = [max(values[0], 0.1), *(v * 10.0 ** (tail * i / SIZE) for i, v in enumerate(values[1:]))]
+    claims_no_less(Adaptive(target), 10.0**power * with_spectrum(values, columns, seed))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (2, 40), (30, 3)])
+def test_extreme_shapes_and_entries(shape) -> None:
+    m = elements(shape, 3, 1)[0]
+    for changed in (m, m * 1e-300, m * 1e300, m * torch.logspace(0, -200, shape[-1], dtype=torch.float64)):
+        claims_no_less(Adaptive(0.01), changed)
+    d, proof = Adaptive(0.01)(0 * m)
+    assert float(d.abs().max()) == 0 and float(proof.epsilon) == 0 and float(proof.eta) == -1
+
+
+def test_small_targets_are_met_and_smaller_ones_refused() -> None:
+    for name in SPECTRA:
+        claims_no_less(Adaptive(1e-8), with_spectrum(SPECTRA[name]))
+    with pytest.raises(ValueError, match="`target` must be a finite number >= 1e-08"):
+        Adaptive(1e-9)
+    with pytest.raises(ValueError, match=r"an answer in torch.bfloat16 is rounded by more than target = 0.0001"):
+        Adaptive(1e-4)(torch.ones(2, 2, dtype=torch.bfloat16))
+
+
+def test_a_proof_per_run_in_the_shape_of_the_batch() -> None:
+    m = torch.stack([with_spectrum(v) for v in SPECTRA.values()]).reshape(2, 3, SIZE, 11)
+    d, proof = Adaptive(0.01, RmsToRms())(m)
+    assert proof.epsilon.shape == proof.eta.shape == (2, 3) and proof.failure == 0 and d.shape == m.shape
+    alone = Adaptive(0.01, RmsToRms())(m[1, 2])
+    assert float((d[1, 2] - alone[0]).abs().max()) < 1e-9
+    seen = measure(RmsToRms(), m, d)
+    assert (proof.epsilon >= seen.epsilon - 1e-13).all() and (proof.eta >= seen.eta - 1e-13).all()
+
+
+# Each step of the proof is needed: without it, one of these answers gets a bound that is false.
+
+
+def bound(g: torch.Tensor, o: torch.Tensor, size: float = 1.0) -> float:
+    return float(nuclear_norm_bound(g[None], o[None], torch.tensor([size], dtype=torch.float64)))
+
+
+def nuclear(g: torch.Tensor) -> float:
+    return float(torch.linalg.svdvals(g).sum())
+
+
+ASCENT = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))  # one direction turned round
+UNEVEN = torch.diag(torch.tensor([1.0, 1.0], dtype=torch.float64))
+
+
+def test_the_bound_holds_for_any_answer_at_all() -> None:
+    source = torch.Generator().manual_seed(1)
+    for _ in range(200):
+        g, o = (torch.randn(4, 6, generator=source, dtype=torch.float64) for _ in range(2))
+        o = o / torch.linalg.matrix_norm(o, 2)
+        assert bound(g, o) >= nuclear(g)
+        assert float(alignment(g[None], o[None])) <= float((g * o).sum())
+
+
+def test_without_the_cholesky_factor_a_turned_direction_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bound(UNEVEN, ASCENT) == float("inf")  # OGᵀ is not ⪰ 0: nothing is proved
+    monkeypatch.setattr(polar_proof, "shift_to_positive", lambda h, shift: (torch.ones_like(shift).bool(), shift))
+    assert bound(UNEVEN, ASCENT) < nuclear(UNEVEN) - 1  # tr H = 0 would "prove" ‖G‖_* ≤ 0
+
+
+def test_without_the_residual_an_unconverged_answer_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = with_spectrum(SPECTRA["power law 1"])
+    short = 0.5 * -NewtonSchulz("polar-express", 8)(g)[0]
+    assert bound(g, short, 0.5) >= nuclear(g)
+    monkeypatch.setattr(polar_proof, "frobenius", lambda x: torch.zeros(x.shape[0], dtype=x.dtype))
+    assert bound(g, short, 0.5) < 0.5 * nuclear(g)
+
+
+def test_the_size_of_an_answer_is_never_underestimated() -> None:
+    for name in ("jordan", "you", "cubic5", "aol-broken"):
+        o = -NewtonSchulz(name)(elements((4, 6), 5, 50))[0]
+        size = torch.linalg.matrix_norm(o, 2)
+        assert (spectral_norm_bound(o) >= size).all() and (spectral_norm_bound(o) <= 2 * size).all()
+
+
+def test_jordans_answers_cannot_be_proved_tightly() -> None:
+    """The proof sees |1 − p²|: an iteration that never converges stays far from what it truly reaches."""
+    g = elements((SIZE, 16), 5, 1)[0]
+    o = -NewtonSchulz("jordan")(g)[0]
+    size = float(spectral_norm_bound(o[None]))
+    claimed = 1 - float((g * o).sum()) / (size * bound(g, o, size))
+    true = 1 - float((g * o).sum()) / (size * nuclear(g))
+    assert claimed > true + 0.05
+
+
+# Scale and steps from trace moments
+
+
+@pytest.mark.parametrize("scale", [FrobeniusNorm(), Schatten4(), MomentBound(), AOL()], ids=lambda s: s.name)
+@given(values=st.lists(st.floats(0, 1), min_size=SIZE, max_size=SIZE), power=st.integers(-6, 0), seed=st.integers(0, 5))
+def test_a_scaled_matrix_has_singular_values_of_at_most_one(scale, values, power, seed) -> None:
+    x = with_spectrum([1.0, *(v * 10.0**power for v in values[1:])], seed=seed)
+    x = x / x.abs().max()
+    prepared, gram = scale(x[None])
+    assert float(torch.linalg.svdvals(prepared)[0, 0]) <= 1 + 1e-9
+    if gram is not None:
+        assert torch.allclose(gram, prepared @ prepared.mT, atol=1e-12)
+
+
+def test_the_moment_bound_is_the_tightest_of_the_free_ones() -> None:
+    x = torch.randn(1, 96, 96, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    top = [float(torch.linalg.svdvals(s(x).x)[0, 0]) for s in (FrobeniusNorm(), Schatten4(), MomentBound())]
+    assert top[0] < 0.25 < top[1] < 0.6 < top[2] <= 1
+
+
+@pytest.mark.parametrize("kind", ["gaussian", 0.5, 1.0, 1.5])
+@pytest.mark.parametrize("shape", [(64, 64), (48, 160), (160, 48)])
+def test_moment_tuned_reaches_what_it_aims_at(kind, shape) -> None:
+    m = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    if kind != "gaussian":
+        u, _, vh = torch.linalg.svd(m, full_matrices=False)
+        m = (u * torch.arange(1, min(shape) + 1).float() ** -kind) @ vh
+    for dtype in (torch.float32, torch.bfloat16):
+        seen = measure(Spectral(), m.double(), MomentTuned(dtype=dtype)(m)[0].double())
+        assert float(seen.epsilon) < LONG_ERROR + MomentTuned().tail  # what has converged, and what has not
+        assert float(seen.eta) < LONG_ERROR + 0.04  # and rounding in bfloat16
+
+
+def test_the_designs_behind_it_cover_what_they_say() -> None:
+    lows = [lowest(k) for k in range(1, MOST + 1)]
+    assert lows == sorted(lows, reverse=True)
+    x = torch.logspace(-8, 0, 20001, dtype=torch.float64)
+    for k, low in enumerate(lows, 1):
+        values = designed(low, k, margin=0.01, cushion=0.024)(x)
+        error = (ERROR if k <= 3 else LONG_ERROR) + 0.02  # the margin and the cushion widen it a little
+        assert float(values[x >= low].min()) >= 1 - error and float(values.max()) <= 1 + error
+
+
+def test_a_batch_of_different_spectra_is_answered_one_by_one() -> None:
+    m = torch.stack([with_spectrum(v) for v in SPECTRA.values()])
+    whole = MomentTuned()(m)[0]
+    for i in range(len(m)):
+        assert float((whole[i] - MomentTuned()(m[i])[0]).abs().max()) < 1e-9
