@@ -19,12 +19,13 @@ from lmo.oracles.products import symmetric_product
 from lmo.oracles.scales.base import squares
 from lmo.oracles.scales.moments import Moments, moments
 from lmo.polynomials import Polynomial
+from lmo.polynomials.certify import certify
 from lmo.polynomials.design import designed, minimax
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
-ERROR = 0.115  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
-LONG_ERROR = 0.15  # of longer ones, where reaching further down the spectrum is worth more
+ERROR = 0.125  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
+LONG_ERROR = 0.17  # of longer ones, where reaching further down the spectrum is worth more
 GUESS = 0.6  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
 MOST = 6  # steps
 MARGIN = 0.01  # for rounding between the steps, in half precision
@@ -35,17 +36,18 @@ GRAM_STEPS = 2  # in one block of the Gram form: the rounding error of half prec
 
 @functools.cache
 def lowest(steps: int) -> float:
-    """l_k: the smallest l such that k steps bring [l, 1] within their error of 1, by bisection."""
+    """l_k: the smallest l for which k designed steps are certified to bring [l, 1] within their error of 1."""
     error = ERROR if steps <= 3 else LONG_ERROR
-    low, high = 1e-7, 0.9
-    for _ in range(60):
+    low, high = 1e-6, 0.9
+    for _ in range(30):
         middle = (low * high) ** 0.5
-        low, high = (
-            (middle, high)
-            if 1 - designed(middle, steps, margin=MARGIN, cushion=CUSHION)(middle) > error
-            else (low, middle)
-        )
+        low, high = (middle, high) if certify(design(middle, steps), middle, 1.0).delta > error else (low, middle)
     return high
+
+
+def design(low: float, steps: int) -> tuple[Polynomial, ...]:
+    """The polynomials of `steps` steps for [low, 1], made for half precision."""
+    return designed(low, steps, margin=MARGIN, cushion=CUSHION).table
 
 
 @functools.cache
@@ -60,10 +62,10 @@ class MomentTuned(Oracle):
     """d̂ = −radius · p(M/σ̄): scale, number of steps and form chosen for each matrix from its trace moments.
 
     σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). k
-    designed steps bring all σ ≥ l_k σ̄ within 0.115 of 1, so η ≤ 0.115 before rounding; what is below loses at most
-    Σσ(1 − p) ≤ N·l_k σ̄/(4(1 − 0.115)), N of them. k is the smallest for which that is small against a lower bound on Σσ
-    from the moments; it is estimated again from the answer (N from ‖d̂‖_F², Σσ from ⟨M, d̂⟩), and steps are added
-    while it exceeds `tail`. This is a stopping rule, not a proof of ε: `Adaptive` proves.
+    designed steps bring all σ ≥ l_k σ̄ within E = 0.125 of 1 (0.17 for k > 3), certified, so η ≤ E before rounding;
+    what is below loses at most Σσ(1 − p) ≤ N·l_k σ̄/(4(1 − E)), N of them. k is the smallest for which that is small
+    against a lower bound on Σσ from the moments; it is estimated again from the answer (N from ‖d̂‖_F², Σσ from
+    ⟨M, d̂⟩), and steps are added while it exceeds `tail`. A stopping rule, not a proof of ε: `Adaptive` proves.
 
     Args:
         tail: the ε allowed to singular values that have not converged.
@@ -107,7 +109,7 @@ class MomentTuned(Oracle):
     def _iterate(self, x: Tensor, found: Moments, steps: int) -> Tensor:
         """`steps` designed steps on all of x (n, a, b), and further ones on those whose answer asks for them."""
         low, left = lowest(steps), torch.arange(x.shape[0], device=x.device)
-        y, before = run_blocks(x, found, designed(low, steps, margin=MARGIN, cushion=CUSHION).table)
+        y, before = run_blocks(x, found, design(low, steps))
         while steps < MOST:
             every = left.numel() == x.shape[0]
             mine, sigma_max = (x, found.sigma_max) if every else (x[left], found.sigma_max[left])

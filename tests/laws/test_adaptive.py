@@ -1,4 +1,4 @@
-"""The oracle that proves its answers: never less error claimed than an SVD measures, whatever is asked; and its mutants."""
+"""The oracle that proves its answers never claims less error than an SVD measures; scales and steps from moments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from samples import elements
 from lmo import measure
 from lmo.balls import RmsToRms, Spectral
 from lmo.oracles import Adaptive, MomentTuned, NewtonSchulz, polar_proof
-from lmo.oracles.moment_tuned import ERROR, LONG_ERROR, MOST, lowest
+from lmo.oracles.moment_tuned import ERROR, LONG_ERROR, MOST, design, lowest
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.scales import AOL, FrobeniusNorm, MomentBound, Schatten4
-from lmo.polynomials.design import designed
+from lmo.polynomials import Schedule
 
 SIZE = 8
 
@@ -182,9 +182,8 @@ def test_the_designs_behind_it_cover_what_they_say() -> None:
     assert lows == sorted(lows, reverse=True)
     x = torch.logspace(-8, 0, 20001, dtype=torch.float64)
     for k, low in enumerate(lows, 1):
-        values = designed(low, k, margin=0.01, cushion=0.024)(x)
-        error = (ERROR if k <= 3 else LONG_ERROR) + 0.02  # the margin and the cushion widen it a little
-        assert float(values[x >= low].min()) >= 1 - error and float(values.max()) <= 1 + error
+        values, error = Schedule("design", design(low, k), None, False, "here")(x), ERROR if k <= 3 else LONG_ERROR
+        assert float(values[x >= low].min()) >= 1 - error - 1e-9 and float(values.max()) <= 1 + error + 1e-9
 
 
 def test_a_batch_of_different_spectra_is_answered_one_by_one() -> None:
