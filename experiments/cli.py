@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from experiments.oracles import commands
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -148,6 +150,10 @@ def figures(
     for one in [name] if name else gallery.names():
         path = gallery.save(one, store.load(data / "data" / f"{one}.zarr"), out)
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+app.command()(commands.oracle)
+app.command()(commands.plan)
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

@@ -12,7 +12,8 @@ from lmo.balls import NormBall, Spectral
 from lmo.checks import check_number
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.oracles.moment_tuned import MomentTuned
-from lmo.oracles.newton_schulz import apply_odd_polynomial, check_spectral
+from lmo.oracles.newton_schulz import apply_odd_polynomial
+from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.proof import Proof
 from lmo.oracles.rounding import exactly_scaled
@@ -47,7 +48,7 @@ class Adaptive(Oracle):
 
     def __post_init__(self) -> None:
         check_number("target", self.target, at_least=SMALLEST, below=1.0)
-        check_spectral(self.ball)
+        check_spectral(self)
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:

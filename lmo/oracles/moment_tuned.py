@@ -14,7 +14,7 @@ from lmo.balls.base import to_unit_peak
 from lmo.checks import check_dtype, check_number
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
-from lmo.oracles.newton_schulz import check_spectral
+from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.scales.base import squares
 from lmo.oracles.scales.moments import Moments, moments
@@ -81,7 +81,7 @@ class MomentTuned(Oracle):
     def __post_init__(self) -> None:
         check_number("tail", self.tail, above=0.0)
         check_dtype(self.dtype)
-        check_spectral(self.ball)
+        check_spectral(self)
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:

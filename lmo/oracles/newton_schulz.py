@@ -13,6 +13,7 @@ from lmo.balls import NormBall, RmsToRms, Spectral
 from lmo.balls.base import to_unit_peak
 from lmo.checks import check_dtype, check_kind
 from lmo.oracles.base import Harm, Oracle
+from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import combine, product, symmetric_product
 from lmo.oracles.scales import FrobeniusNorm, Scale, Schatten4
 from lmo.polynomials import Polynomial, Schedule
@@ -43,15 +44,6 @@ def higher_part(gram: Tensor, polynomial: Polynomial, square: Tensor | None = No
     return z
 
 
-def check_spectral(ball: NormBall) -> None:
-    """Refuses (`TypeError`) a ball whose answer is not a multiple of the polar factor."""
-    try:
-        ball.radius((1, 1))  # type: ignore[attr-defined]
-    except AttributeError:
-        answers = "Newton-Schulz answers for Spectral, RmsToRms and Scaled of those"
-        raise TypeError(f"{answers}, not for {ball!r}") from None
-
-
 @dataclass(frozen=True)
 class PolynomialOracle(Oracle):
     """What the polynomial oracles share: d̂ = −radius · p(M/scale) on matrices (…, a, b), p acting on singular values.
@@ -76,7 +68,7 @@ class PolynomialOracle(Oracle):
     def __post_init__(self) -> None:
         schedule_called(self.schedule).polynomials(self.steps)
         check_dtype(self.dtype)
-        check_spectral(self.ball)
+        check_spectral(self)
         check_kind("scale", self.scale, Scale)
 
     @property

@@ -197,7 +197,7 @@ def test_newton_schulz_for_other_radii_and_unbatched() -> None:
     small, _ = NewtonSchulz("classical-2", 3, ball=Scaled(Spectral(), 0.1))(m)
     torch.testing.assert_close(rms, base * 2**0.5)
     torch.testing.assert_close(small, base * 0.1)
-    with pytest.raises(TypeError, match="Newton-Schulz answers for Spectral"):
+    with pytest.raises(TypeError, match="NewtonSchulz answers for Spectral"):
         NewtonSchulz(ball=MaxRow())
 
 

@@ -1,0 +1,138 @@
+"""The contract's report on anyone's function m → d, torch's own orthogonalisation among them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from experiments.oracles.specs import ball_called, dtype_called
+from lmo.balls import NormBall
+from lmo.checks import unknown_name
+from lmo.oracles import Oracle
+from lmo.testing import EXACT, Check, run_checks
+
+TORCH = ("torch.optim", "torch-muon")
+
+
+def torch_muon(m: Tensor) -> Tensor:
+    """What torch.optim.Muon steps against, as its own function returns it, with the defaults of Muon."""
+    from torch.optim._muon import _zeropower_via_newtonschulz
+
+    return _zeropower_via_newtonschulz(m, (3.4445, -4.7750, 2.0315), 5, 1e-7)
+
+
+def load(text: str) -> Any:
+    """The function `module:name` or `file.py:name`; `torch.optim` for torch's own orthogonalisation (`torch_muon`).
+
+    Raises:
+        ValueError: no such module, file or name, or what is called so cannot be called. A module that fails on import
+            fails here.
+    """
+    if text in TORCH:
+        return torch_muon
+    where, colon, name = text.rpartition(":")
+    if not colon or not where or not name:
+        raise ValueError(f"`--callable` must be module:function, file.py:function or {TORCH[0]}; got {text!r}")
+    thing: Any = _module(where)
+    for part in name.split("."):
+        if not hasattr(thing, part):
+            raise unknown_name(
+                f"name in {where!r}", part, [n for n in vars(thing) if not n.startswith("__")] or [where]
+            )
+        thing = getattr(thing, part)
+    if not callable(thing) or isinstance(thing, type):
+        raise ValueError(f"`--callable` must be a function m → d or an Oracle, got {text!r}, {type(thing).__name__}")
+    return thing
+
+
+def report(
+    thing: Any, ball: NormBall, shape: tuple[int, ...], dtype: torch.dtype, batched: bool, inexact: bool
+) -> list[Check]:
+    """Every law of `lmo.testing` with its outcome.
+
+    An answer in another dtype than the question's breaks the law `shape`, after which nothing else could be asked. The
+    others are then asked of the answer cast back; and whether the question is left alone, in the dtype answered in too,
+    as a cast to that dtype makes no copy there.
+    """
+    if isinstance(thing, Oracle):
+        return run_checks(thing, shape)
+    options: dict[str, Any] = {"ball": ball, "promise": None if inexact else EXACT, "batched": batched}
+    left_out = set() if batched else {"batch"}
+    checks = run_checks(thing, shape, dtype=dtype, exempt=left_out, **options)
+    if checks[-1].law != "shape" or checks[-1].passed:
+        return checks
+    cast = _cast_back(thing)
+    if not run_checks(cast, shape, dtype=dtype, only=["shape"], **options)[0].passed:
+        return checks  # it is the shape that is wrong
+    checks += run_checks(cast, shape, dtype=dtype, exempt={*left_out, "shape"}, **options)
+    answered = thing(torch.ones(shape, dtype=dtype)).dtype
+    (other,) = run_checks(thing, shape, dtype=answered, only=["untouched"], **options)
+    name = f"untouched, in {str(answered).removeprefix('torch.')}"
+    return [*checks, Check(name, other.passed, other.message.replace("untouched", name, 1))]
+
+
+def _cast_back(thing: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda m: answer.to(m.dtype) if isinstance(answer := thing(m), Tensor) else answer
+
+
+def _module(where: str) -> ModuleType:
+    if where.endswith(".py"):
+        path = Path(where)
+        if not path.is_file():
+            raise ValueError(f"there is no file {where!r}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None  # it ends in .py
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    sys.path.insert(0, "")  # the user's own folder, as `python -m` would have it
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{where}.".startswith(f"{error.name}."):
+            raise
+        raise ValueError(
+            f"there is no module {where!r} ({error.name} was not found); a file is file.py:function"
+        ) from None
+    finally:
+        sys.path.remove("")
+
+
+def run(
+    text: str,
+    ball: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    batched: bool,
+    inexact: bool,
+    as_json: bool,
+    console: Console,
+) -> int:
+    """`lmo oracle --callable`: one line per law; the exit status, 1 if any is broken."""
+    asked = ball_called(ball, len(shape))
+    thing = load(text)
+    name = getattr(thing, "name", None) or ("torch-muon" if thing is torch_muon else text)
+    checks = report(thing, asked, shape, dtype_called(dtype), batched, inexact)
+    broken = [check for check in checks if not check.passed]
+    if as_json:
+        print(json.dumps([check._asdict() for check in checks], ensure_ascii=False))
+        return 1 if broken else 0
+    whose = thing.ball if isinstance(thing, Oracle) else asked
+    console.print(f"{name} as the LMO of {whose}, asked in {dtype} at {'×'.join(map(str, shape))}", highlight=False)
+    for check in checks:
+        mark = "[green]holds[/]" if check.passed else "[bold red]FAILS[/]"
+        console.print(f"  {mark}  {check.law if check.passed else ''}", end="\n" if check.passed else "")
+        if not check.passed:
+            console.print(check.message, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(broken)} of {len(checks)} laws are broken" if broken else f"all {len(checks)} laws hold")
+    return 1 if broken else 0

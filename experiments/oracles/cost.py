@@ -1,0 +1,97 @@
+"""What an answer costs: matrix products counted while it is computed, and time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from lmo.oracles import Oracle
+
+aten = torch.ops.aten
+
+
+class Cost(NamedTuple):
+    """products: flops over those of one product M·X with a square X, 2a²b for a ≤ b. svd: whether an SVD is among them.
+
+    Products are counted as done on this device: on a CPU symmetric ones of 512 rows or more are half done. A
+    factorisation counts by its usual number of flops (Golub & Van Loan, 4th edition), though it runs at a slower rate.
+    """
+
+    products: float
+    svd: bool
+
+
+def cost(oracle: Oracle, m: Tensor) -> Cost:
+    """Of the answer to m (a, b). Nothing is computed where the cost does not depend on the entries of m."""
+    counter = _counter()
+    try:
+        with FakeTensorMode() as mode:
+            fake = mode.from_tensor(m)
+            with counter:
+                oracle._direction(fake, None, None, None)
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        counter = _counter()
+        with counter:
+            oracle(m)
+    counts = {str(name): flops for name, flops in counter.get_flop_counts().get("Global", {}).items()}
+    a, b = sorted(m.shape)
+    return Cost(sum(counts.values()) / (2 * a * a * b), any("svd" in name for name in counts))
+
+
+def milliseconds(oracle: Oracle, m: Tensor, repeats: int) -> float:
+    """The median wall time of an answer, after one that does not count."""
+    times = []
+    for _ in range(repeats + 1):
+        _wait(m)
+        start = time.perf_counter()
+        oracle(m)
+        _wait(m)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times[1:])
+
+
+def _wait(m: Tensor) -> None:
+    if m.device.type == "cuda":
+        torch.cuda.synchronize(m.device)
+
+
+def _counter() -> FlopCounterMode:
+    return FlopCounterMode(display=False, custom_mapping=_FACTORISATIONS)
+
+
+def _svd(shape: Any, full_matrices: bool = False, compute_uv: bool = True, **_: Any) -> int:
+    n, m = sorted(shape[-2:])
+    return _batch(shape) * (6 * m * n**2 + 20 * n**3 if compute_uv else 4 * m * n**2 - 4 * n**3 // 3)
+
+
+def _qr(shape: Any, mode: str = "reduced", **_: Any) -> int:
+    n, m = sorted(shape[-2:])
+    return _batch(shape) * (2 if mode != "r" else 1) * (2 * m * n**2 - 2 * n**3 // 3)
+
+
+def _power(factor: float) -> Callable[..., int]:
+    return lambda shape, *_, **__: int(_batch(shape) * factor * shape[-1] ** 3)
+
+
+def _vector(shape: Any, *_: Any, **__: Any) -> int:
+    return 2 * shape[0] * shape[1]
+
+
+def _batch(shape: Any) -> int:
+    return int(torch.Size(shape[:-2]).numel())
+
+
+_FACTORISATIONS = {
+    aten._linalg_svd: _svd,
+    aten.linalg_qr: _qr,
+    aten.linalg_cholesky_ex: _power(1 / 3),
+    aten._linalg_eigh: _power(9),
+    aten.mv: _vector,
+}

@@ -1,0 +1,67 @@
+"""What `lmo plan` shows."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.oracles.certificates import KINDS
+from experiments.oracles.plan import REFERENCE, Choice
+from experiments.oracles.report import FACTORED, number
+
+LEGEND = (
+    "products: flops over those of one product with a square matrix; cost: products over those of "
+    f"{REFERENCE}, the iteration of torch.optim.Muon. Each answer was computed too, and keeps to the target as rounded."
+)
+
+
+def show(choices: list[Choice], target: float, most_eta: float, console: Console) -> None:
+    """The table of layers, what the certificates mean, and the sum."""
+    table = Table(box=None, header_style="bold", title_justify="left", title_style="bold")
+    table.title = f"The cheapest oracle that certifies ε ≤ {target:g} and η ≤ {most_eta:g}"
+    for head in ("layer", "shape", "σ_max/σ_min", "oracle", "certificate", "ε ≤", "η ≤", "products", "cost"):
+        table.add_column(head, justify="left" if head in ("layer", "oracle", "certificate") else "right", no_wrap=True)
+    timed = any(choice.milliseconds is not None for choice in choices)
+    if timed:
+        table.add_column("ms", justify="right", no_wrap=True)
+    for choice in choices:
+        time = [f"{choice.milliseconds:.3g}"] if choice.milliseconds is not None else []
+        table.add_row(*_cells(choice), *time)
+    needed = Console(width=10_000).measure(table).maximum
+    Console(width=max(console.width, needed)).print(table)
+    console.print()
+    for kind in dict.fromkeys(choice.certified.kind for choice in choices):
+        console.print(f"certificate {kind}: {KINDS[kind]}", style="dim", highlight=False, markup=False)
+    for note in [LEGEND, *([FACTORED] if any(choice.svd for choice in choices) else [])]:
+        console.print(note, style="dim", highlight=False, markup=False)
+    if len(choices) > 1:
+        console.print(f"All together: {100 * together(choices):.0f} % of the flops of {REFERENCE}", highlight=False)
+
+
+def together(choices: list[Choice]) -> float:
+    """Flops of all choices over those of `REFERENCE` on all layers."""
+    products = [2 * min(c.shape) ** 2 * max(c.shape) for c in choices]
+    spent = math.fsum(c.products * p for c, p in zip(choices, products, strict=True))
+    return spent / math.fsum(c.products / c.relative * p for c, p in zip(choices, products, strict=True))
+
+
+def as_json(choices: list[Choice]) -> str:
+    """A list with one object per layer."""
+    return json.dumps([choice.record() for choice in choices], ensure_ascii=False, allow_nan=False)
+
+
+def _cells(choice: Choice) -> list[str]:
+    return [
+        choice.layer,
+        f"{choice.shape[0]}×{choice.shape[1]}",
+        number(choice.condition),
+        choice.oracle,
+        choice.certified.kind,
+        number(choice.certified.epsilon),
+        number(choice.certified.eta),
+        f"{choice.products:.2f}{'*' if choice.svd else ''}",
+        f"{100 * choice.relative:.0f} %",
+    ]
