@@ -14,6 +14,7 @@ import xarray as xr
 
 from bounds.theorem import Theorem
 from experiments import store
+from experiments.oracles.report import usual
 from experiments.studies import deterministic_table, geometry, lower_bounds, proofs, theorems
 from experiments.studies.base import Finding, Result, Tick, silent
 from experiments.verdict import Verdict
@@ -58,6 +59,7 @@ def verify(quick: bool = False, device: str = "cpu", tick: Tick = silent) -> Out
         "convergence": proofs.convergence(table.examples),
         "slack_budget": proofs.slack_budget(table.examples),
         "ball": geometry.planes(),
+        "oracle_pareto": usual(),
     }
     for study in outcome.studies:
         outcome.drawings |= {figure: study.data[data] for figure, data in study.figures.items()}

@@ -16,6 +16,7 @@ from matplotlib.text import Text
 
 import bounds
 import figures
+from experiments.oracles.report import usual
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.report import CAPTIONS
@@ -38,6 +39,7 @@ def datasets() -> dict[str, xr.Dataset]:
         "convergence": proofs.convergence(examples),
         "slack_budget": proofs.slack_budget(examples),
         "ball": geometry.planes(),
+        "oracle_pareto": usual(1),
     }
     for study in (deterministic_table.study((0.25, 0.5)), lower_bounds.study((0.0, 0.5), steps=300)):
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
