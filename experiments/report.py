@@ -31,8 +31,8 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what "
     "every inequality gave away, so the longest coloured piece is the one to improve.",
-    "oracle_pareto": "How well an oracle answers, and how long it takes: the table of `lmo oracle`. Left is faster, down "
-    "is closer to the exact answer; the dashed line joins those that none beats in both.",
+    "oracle_pareto": "How well an oracle answers, and how long it takes: the table of `lmo oracle`. Left is faster, "
+    "down is closer to the exact answer; the dashed line joins those that none beats in both.",
     "ball": "Four unit balls, one gradient. The shaded patch holds the answers that count as having error at most δ.",
 }
 ORDER = list(CAPTIONS)
