@@ -52,7 +52,7 @@ class GramNewtonSchulz(PolynomialOracle):
     """The same function as `NewtonSchulz`, by a recursion on x xᵀ: cheaper for a ≪ b, and less stable.
 
     restarts: after how many steps x ← qx is formed and the recursion starts afresh, e.g. (2,) (Dao et al.,
-        gram-newton-schulz: 2 of 5). Without one, bfloat16 blows up on decaying spectra: see the figure `gram_rounding`.
+        gram-newton-schulz: 2 of 5). Without one, bfloat16 blows up on decaying spectra.
 
     Cost with b = κa, in products of a³: κ + 4 a step (3 for the first, 2 for the last of a block) + κ per block.
     """

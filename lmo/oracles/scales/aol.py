@@ -16,7 +16,7 @@ from lmo.oracles.scales.base import Prepared, Scale
 class AOL(Scale):
     """diag(s)x with s_i = (Σ_j |x xᵀ|_ij)^{−½}, which proves σ_max ≤ 1 (Turbo-Muon, arXiv:2512.04632).
 
-    polar(diag(s)x) is not polar(x): the answer is biased, by more the less alike the rows are (figure `aol_bias`).
+    polar(diag(s)x) is not polar(x): the answer is biased, by more the less alike the rows are.
     """
 
     name: ClassVar[str] = "aol"
