@@ -26,17 +26,18 @@ KEYS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables scaled_epsilon, certified_scaled_epsilon (NaN: none), milliseconds (tensor, oracle); shape (tensor)."""
+    """Variables scaled_epsilon, certified_scaled_epsilon, milliseconds (tensor, oracle), NaN: none; shape (tensor)."""
     panels = min(MOST, dataset.sizes["tensor"])
     columns = min(2, panels)
     rows, foot = math.ceil(panels / columns), 0.22 * math.ceil((dataset.sizes["oracle"] + len(KEYS)) / 5) + 0.15
     drawn, axes = figure(rows, columns, width=10.5 if columns > 1 else 8.4, height=3.6 * rows + 1.0 + foot)
-    for label, style in KEYS:
-        axes[0].plot([], [], **{"color": GREY, "ls": "none", "mec": GREY, **style}, label=label)
+    looks = {str(name): _look(i) for i, name in enumerate(dataset["oracle"].values)}
+    for label, style in (*KEYS, *looks.items()):
+        axes[0].plot([], [], **{"color": GREY, "ls": "none", **style}, label=label)
     for i, axis in enumerate(axes):
         axis.set_visible(i < panels)
         if i < panels:
-            _panel(axis, dataset.isel(tensor=i))
+            _panel(axis, dataset.isel(tensor=i), looks)
     for axis in axes[::columns]:
         axis.set_ylabel("ε of the answer, scaled into the ball")
     drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=5, columnspacing=1.2)
@@ -51,19 +52,27 @@ def draw(dataset: xr.Dataset) -> Figure:
     return drawn
 
 
-def _panel(axis: Axes, one: xr.Dataset) -> None:
+def _look(i: int) -> dict[str, Any]:
+    """Colour and marker of oracle number i, no two alike among the first 63."""
+    return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+
+
+def _panel(axis: Axes, one: xr.Dataset, looks: dict[str, dict[str, Any]]) -> None:
+    one = one.isel(oracle=np.flatnonzero(one["milliseconds"].notnull()))  # those that answered
+    axis.set(title=f"{one['tensor'].item()}  {one['shape'].item()}", xlabel="time of one answer, ms")
+    if not one.sizes["oracle"]:
+        return
     time = one["milliseconds"].values
     shown, proved = (np.fmax(one[f"{kind}scaled_epsilon"].values, ROUNDING) for kind in ("", "certified_"))
     proved = np.where(one["certified_scaled_epsilon"].isnull(), np.nan, proved)
     front = _front(time, shown)
     axis.plot(time[front], shown[front], color=GREY, ls="--", lw=1.2, zorder=1)
     for i, name in enumerate(one["oracle"].values):
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-        axis.plot([time[i]] * 2, [shown[i], proved[i]], color=colour, lw=0.8, alpha=0.6, zorder=2)
-        axis.plot(time[i], proved[i], marker, mfc="white", mec=colour, ms=8, zorder=3)
-        axis.plot(time[i], shown[i], marker, color=colour, ms=6, label=str(name), zorder=4)
-    title = f"{one['tensor'].item()}  {one['shape'].item()}"
-    axis.set(xscale="log", yscale="log", xlabel="time of one answer, ms", title=title)
+        look = looks[str(name)]
+        axis.plot([time[i]] * 2, [shown[i], proved[i]], color=look["color"], lw=0.8, alpha=0.6, zorder=2)
+        axis.plot(time[i], proved[i], mfc="white", ms=8, zorder=3, **look)
+        axis.plot(time[i], shown[i], ms=6, zorder=4, **look)
+    axis.set(xscale="log", yscale="log")
     ends = float(time.min()) / 1.5, float(time.max()) * 1.5
     ticks = _ticks(*ends)
     axis.set(xlim=ends)

@@ -13,9 +13,9 @@ from experiments.oracles.spectrum import Spectrum, enclose
 from lmo.balls import Spectral
 from lmo.balls.base import to_unit_peak
 from lmo.oracles import Oracle
-from lmo.oracles.newton_schulz import PolynomialOracle
 from lmo.oracles.proof import Proof
 from lmo.oracles.rounding import frobenius, gamma
+from lmo.oracles.scales import FrobeniusNorm
 
 ROUNDED_UP = 1 + 2.0**-50  # what a sum by fsum, a product and a quotient may lose
 KINDS = {
@@ -38,19 +38,17 @@ class Certified(NamedTuple):
 def by_interval(oracle: Oracle, spectrum: Spectrum) -> Certified | None:
     """`oracle.certify` on [s_min, s_max], the range of σ/scale of this matrix; None where the oracle has none."""
     ends = scaled(oracle, spectrum)
-    if ends is None or not isinstance(oracle, PolynomialOracle):
-        return None
-    found = oracle.certify(float(ends[0][-1]), float(ends[1][0]))
+    found = None if ends is None else oracle.certify(float(ends[0][-1]), float(ends[1][0]))
     return None if found is None else Certified(found.delta, found.epsilon, found.eta, "interval")
 
 
 def by_spectrum(oracle: Oracle, spectrum: Spectrum) -> Certified | None:
     """ε ≤ Σσ(1 − p(σ/scale))⁺/Σσ, δ and η ≤ the largest of all σ, with a certificate on the enclosure of every σ."""
     ends = scaled(oracle, spectrum)
-    if ends is None or not isinstance(oracle, PolynomialOracle):
+    each = [] if ends is None else [oracle.certify(float(low), float(high)) for low, high in zip(*ends, strict=True)]
+    found = [one for one in each if one is not None]  # all or none
+    if not found:
         return None
-    each = [oracle.certify(float(low), float(high)) for low, high in zip(*ends, strict=True)]
-    found = [one for one in each if one is not None]  # all: the scale has one
     delta, eta, worst = (max(getattr(one, name) for one in found) for name in ("delta", "eta", "epsilon"))
     lost = math.fsum(float(sigma) * max(one.epsilon, 0.0) for sigma, one in zip(spectrum.high, found, strict=True))
     nuclear = math.fsum(spectrum.low)
@@ -85,14 +83,15 @@ def of_answer(spectrum: Spectrum, direction: Tensor) -> Certified:
 
 
 def scaled(oracle: Oracle, spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray] | None:
-    """Enclosures of σ/scale, the scale as computed in float64.
+    """Enclosures of σ/scale, the scale as computed in float64: the oracle's own, ‖m‖_F where it says of none.
 
-    None for oracles that divide by none, whose scale changes the polar factor, or of another ball than `Spectral()`.
+    None where the scale changes the polar factor, or the ball is another than `Spectral()`.
     """
-    if not isinstance(oracle, PolynomialOracle) or oracle.scale.changes_polar_factor or oracle.ball != Spectral():
+    scale = getattr(oracle, "scale", FrobeniusNorm())
+    if scale.changes_polar_factor or oracle.ball != Spectral():
         return None
     g = spectrum.matrix.unsqueeze(0)
-    divided = float(frobenius(oracle.scale(to_unit_peak(g, 2)).x))
+    divided = float(frobenius(scale(to_unit_peak(g, 2)).x))
     if divided == 0:
         return spectrum.low, spectrum.high
     return spectrum.over(float(torch.linalg.matrix_norm(g)) / divided, 8 * gamma(g.numel() + 8))

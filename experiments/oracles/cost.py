@@ -12,7 +12,9 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from lmo.elements import Element
 from lmo.oracles import Oracle
+from lmo.randomness import Draw
 
 aten = torch.ops.aten
 
@@ -28,6 +30,11 @@ class Cost(NamedTuple):
     svd: bool
 
 
+def ask(oracle: Oracle, m: Tensor) -> tuple[Element, Any]:
+    """The answer to m; an oracle that needs random numbers gets the same at every call."""
+    return oracle(m, None, Draw(0, 0, m.device))
+
+
 def cost(oracle: Oracle, m: Tensor) -> Cost:
     """Of the answer to m (a, b). Nothing is computed where the cost does not depend on the entries of m."""
     counter = _counter()
@@ -36,25 +43,29 @@ def cost(oracle: Oracle, m: Tensor) -> Cost:
             fake = mode.from_tensor(m)
             with counter:
                 oracle._direction(fake, None, None, None)
-    except (DataDependentOutputException, DynamicOutputShapeException):
+    except (DataDependentOutputException, DynamicOutputShapeException, ValueError):  # the last: it needs a draw
         counter = _counter()
         with counter:
-            oracle(m)
+            ask(oracle, m)
     counts = {str(name): flops for name, flops in counter.get_flop_counts().get("Global", {}).items()}
     a, b = sorted(m.shape)
     return Cost(sum(counts.values()) / (2 * a * a * b), any("svd" in name for name in counts))
 
 
-def milliseconds(oracle: Oracle, m: Tensor, repeats: int) -> float:
-    """The median wall time of an answer, after one that does not count."""
-    times = []
+def milliseconds(oracles: list[Oracle], m: Tensor, repeats: int) -> list[float]:
+    """The median wall time of each oracle's answer to m, after one that does not count.
+
+    The oracles take turns, so that what else the machine does in between slows all of them.
+    """
+    times: list[list[float]] = [[] for _ in oracles]
     for _ in range(repeats + 1):
-        _wait(m)
-        start = time.perf_counter()
-        oracle(m)
-        _wait(m)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times[1:])
+        for oracle, taken in zip(oracles, times, strict=True):
+            _wait(m)
+            start = time.perf_counter()
+            ask(oracle, m)
+            _wait(m)
+            taken.append(time.perf_counter() - start)
+    return [1000 * statistics.median(taken[1:]) for taken in times]
 
 
 def _wait(m: Tensor) -> None:
@@ -80,6 +91,10 @@ def _power(factor: float) -> Callable[..., int]:
     return lambda shape, *_, **__: int(_batch(shape) * factor * shape[-1] ** 3)
 
 
+def _solve(right: Any, left: Any, *_: Any, **__: Any) -> int:
+    return _batch(left) * 2 * int(left[-1]) ** 2 * int(right[-1])
+
+
 def _vector(shape: Any, *_: Any, **__: Any) -> int:
     return 2 * shape[0] * shape[1]
 
@@ -92,6 +107,7 @@ _FACTORISATIONS = {
     aten._linalg_svd: _svd,
     aten.linalg_qr: _qr,
     aten.linalg_cholesky_ex: _power(1 / 3),
+    aten.cholesky_solve: _solve,
     aten._linalg_eigh: _power(9),
     aten.mv: _vector,
 }

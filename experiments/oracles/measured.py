@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from experiments.oracles import certificates
 from experiments.oracles.certificates import Certified
-from experiments.oracles.cost import cost, milliseconds
+from experiments.oracles.cost import ask, cost, milliseconds
 from experiments.oracles.sources import Matrix
 from experiments.oracles.specs import Spec
 from experiments.oracles.spectrum import Spectrum, of_matrix
@@ -22,33 +23,48 @@ MEASURED = 1e-12  # rounding of the measurement itself
 
 
 @dataclass(frozen=True)
+class Answer:
+    """δ, ε, η of an answer, measured by an SVD in float64, and its cost."""
+
+    delta: float
+    epsilon: float
+    eta: float
+    products: float
+    svd: bool
+    milliseconds: float
+
+
+@dataclass(frozen=True)
 class Row:
-    """delta, epsilon, eta: measured by an SVD in float64. certified: on the range of σ/scale; by_spectrum: on every σ.
+    """certified: on the range of σ/scale, or by the oracle itself; by_spectrum: on every σ.
 
     rounded: the certificate is one of exact arithmetic, and the iteration in half precision, or measured above it.
+    failed: why there is no answer, where there is none: an iteration that overflowed, a target beyond the precision.
     """
 
     tensor: str
     shape: tuple[int, int]
     condition: float
     oracle: str
-    delta: float
-    epsilon: float
-    eta: float
+    answer: Answer | None
     certified: Certified | None
     by_spectrum: Certified | None
     rounded: bool
-    products: float
-    svd: bool
-    milliseconds: float
+    failed: str
 
     def record(self) -> dict[str, Any]:
-        """As JSON: what is not proved, and an infinite condition, are null."""
+        """As flat JSON: what was not measured or is not proved, and an infinite condition, are null."""
+        numbers = dict.fromkeys(field.name for field in fields(Answer)) if self.answer is None else asdict(self.answer)
         proved = {"certified": self.certified, "by_spectrum": self.by_spectrum}
         return {
-            **asdict(self),
+            "tensor": self.tensor,
+            "shape": self.shape,
             "condition": self.condition if self.condition < float("inf") else None,
+            "oracle": self.oracle,
+            **numbers,
             **{name: None if one is None else one._asdict() for name, one in proved.items()},
+            "rounded": self.rounded,
+            "failed": self.failed,
         }
 
 
@@ -61,47 +77,46 @@ def rows(
 ) -> list[Row]:
     """Every oracle on every matrix; `tick` is told what comes next."""
     found = []
-    for matrix in matrices:
-        spectrum = of_matrix(matrix.tensor)
+    for name, tensor in matrices:
+        spectrum, m = of_matrix(tensor), tensor.to(device)
+        here = []
         for spec in specs:
-            tick(f"{matrix.name} · {spec.text}")
-            found.append(_row(matrix, spectrum, spec, repeats, device))
+            tick(f"{name} · {spec.text}")
+            here.append(_row(name, m, spectrum, spec))
+        found += _timed(here, [spec.oracle for spec in specs], m, repeats)
     return found
 
 
-def _row(matrix: Matrix, spectrum: Spectrum, spec: Spec, repeats: int, device: str) -> Row:
-    oracle, m = spec.oracle, matrix.tensor.to(device)
+def _row(name: str, m: Tensor, spectrum: Spectrum, spec: Spec) -> Row:
+    """Without the time, which is taken of all oracles in turn."""
+    answer, said, failed = None, None, ""
     try:
-        direction, said = oracle(m)
-    except ValueError as error:  # an iteration that overflows, a target beyond the precision
-        raise ValueError(f"the oracle {spec.text!r} gives no answer to {matrix.name!r}: {error}") from None
-    off = measured(oracle, matrix.tensor, direction)
-    spent = cost(oracle, m)
-    dtype = getattr(oracle, "dtype", None) or m.dtype
-    certified = certificates.by_oracle(said) or certificates.by_interval(oracle, spectrum)
-    return Row(
-        matrix.name,
-        (m.shape[0], m.shape[1]),
-        spectrum.condition,
-        spec.text,
-        float(off.delta),
-        float(off.epsilon),
-        float(off.eta),
-        certified,
-        certificates.by_spectrum(oracle, spectrum),
-        certified is not None and certified.kind != "proof" and (dtype.itemsize < 4 or _above(off, certified)),
-        spent.products,
-        spent.svd,
-        milliseconds(oracle, m, repeats),
-    )
+        direction, said = ask(spec.oracle, m)
+    except ValueError as error:
+        failed = str(error)
+    else:
+        delta, epsilon, eta = (float(number) for number in measured(spec.oracle, m, direction)[:3])
+        answer = Answer(delta, epsilon, eta, *cost(spec.oracle, m), math.nan)
+    certified = certificates.by_oracle(said) or certificates.by_interval(spec.oracle, spectrum)
+    half = (getattr(spec.oracle, "dtype", None) or m.dtype).itemsize < 4
+    rounded = certified is not None and certified.kind != "proof" and (half or _above(answer, certified))
+    fine, shape = certificates.by_spectrum(spec.oracle, spectrum), (m.shape[0], m.shape[1])
+    return Row(name, shape, spectrum.condition, spec.text, answer, certified, fine, rounded, failed)
 
 
-def _above(error: OracleError, certified: Certified) -> bool:
+def _timed(found: list[Row], oracles: list[Oracle], m: Tensor, repeats: int) -> list[Row]:
+    """The rows with the time of those that have an answer."""
+    times = iter(milliseconds([o for o, row in zip(oracles, found, strict=True) if row.answer], m, repeats))
+    return [
+        row if row.answer is None else replace(row, answer=replace(row.answer, milliseconds=next(times)))
+        for row in found
+    ]
+
+
+def _above(answer: Answer | None, certified: Certified) -> bool:
     """Whether something was measured above its certificate by more than the rounding of the measurement."""
-    pairs = zip(
-        (error.delta, error.epsilon, error.eta), (certified.delta, certified.epsilon, certified.eta), strict=True
-    )
-    return any(bound is not None and float(value) > bound + MEASURED for value, bound in pairs)
+    pairs = ((getattr(answer, name), getattr(certified, name)) for name in ("delta", "epsilon", "eta"))
+    return answer is not None and any(bound is not None and value > bound + MEASURED for value, bound in pairs)
 
 
 def measured(oracle: Oracle, m: Tensor, direction: Element) -> OracleError:
@@ -111,7 +126,7 @@ def measured(oracle: Oracle, m: Tensor, direction: Element) -> OracleError:
     every inner product of rows, and with it δ, ε and η in the spectral and in the nuclear norm.
     """
     assert isinstance(direction, Tensor)  # as m is one
-    m, d = m.double(), direction.cpu().double()
+    m, d = m.cpu().double(), direction.cpu().double()
     m, d = (m.mT, d.mT) if m.shape[0] > m.shape[1] else (m, d)
     rows_, columns = m.shape
     if columns > 2 * rows_:

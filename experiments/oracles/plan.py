@@ -15,7 +15,7 @@ from torch import Tensor
 
 from experiments.oracles import candidates, certificates
 from experiments.oracles.certificates import Certified
-from experiments.oracles.cost import Cost, cost, milliseconds
+from experiments.oracles.cost import Cost, ask, cost, milliseconds
 from experiments.oracles.sources import Matrix
 from experiments.oracles.specs import Spec, parse
 from experiments.oracles.spectrum import Spectrum, of_matrix
@@ -79,7 +79,7 @@ def plan(
         spectrum = of_matrix(m)
         spec, certified, answer, spent = _choose(name, m, spectrum, target, most)
         usual = cost_on(parse(REFERENCE).oracle, m).products
-        time = milliseconds(spec.oracle, m, repeats) if repeats else None
+        time = milliseconds([spec.oracle], m, repeats)[0] if repeats else None
         shape = (m.shape[0], m.shape[1])
         chosen.append(
             Choice(
@@ -99,7 +99,7 @@ def _choose(
         if certified is not None and (certified.epsilon > target or certified.eta > most_eta):
             continue
         try:
-            direction, said = spec.oracle(m)
+            direction, said = ask(spec.oracle, m)
         except ValueError:  # an iteration that overflows, as long ones in the Gram form may
             continue
         assert isinstance(direction, Tensor)  # as m is one

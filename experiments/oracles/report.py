@@ -45,7 +45,8 @@ def show(rows: list[Row], console: Console) -> None:
     notes = [
         LEGEND,
         *([ROUNDED] if any(r.rounded for r in rows) else []),
-        *([FACTORED] if any(r.svd for r in rows) else []),
+        *([FACTORED] if any(r.answer and r.answer.svd for r in rows) else []),
+        *(f"no answer of {r.oracle} to {r.tensor}: {r.failed}" for r in rows if r.failed),
     ]
     for note in notes:
         console.print(note, style="dim", highlight=False, markup=False)
@@ -53,20 +54,20 @@ def show(rows: list[Row], console: Console) -> None:
 
 def cells(row: Row) -> list[str]:
     """The printed row of an oracle."""
-    proved, mark = row.certified, "†" if row.rounded else ""
+    proved, answer, mark = row.certified, row.answer, "†" if row.rounded else ""
     bounds = (proved.delta, proved.epsilon, proved.eta) if proved else (None, None, None)
     return [
         row.oracle,
-        *(number(value) for value in (row.delta, row.epsilon, row.eta)),
+        *((number(x) for x in (answer.delta, answer.epsilon, answer.eta)) if answer else ("no answer", NONE, NONE)),
         *(NONE if bound is None else number(bound) + mark for bound in bounds),
         number(row.by_spectrum.epsilon) + mark if row.by_spectrum else NONE,
-        f"{row.products:.2f}{'*' if row.svd else ''}",
-        f"{row.milliseconds:.3g}",
+        f"{answer.products:.2f}{'*' if answer.svd else ''}" if answer else NONE,
+        f"{answer.milliseconds:.3g}" if answer else NONE,
     ]
 
 
 def number(value: float) -> str:
-    """Three digits."""
+    """Three digits, or ∞."""
     return "∞" if math.isinf(value) else f"{value:.3g}"
 
 
@@ -74,17 +75,18 @@ def dataset(rows: list[Row]) -> xr.Dataset:
     """Variables (tensor, oracle): what was measured, and ε of the answer scaled into the ball, measured and certified.
 
     scaled_epsilon = 1 − (1 − ε)/max(1, 1 + η), which no answer lowers by being longer; certified_scaled_epsilon is the
-    least that is proved, NaN where nothing is.
+    least that is proved, NaN where nothing is; the others are NaN where there is no answer.
     """
     tensors, oracles = list(dict.fromkeys(r.tensor for r in rows)), list(dict.fromkeys(r.oracle for r in rows))
     names = (*PLAIN, "scaled_epsilon", "certified_scaled_epsilon")
     table = {name: np.full((len(tensors), len(oracles)), np.nan) for name in names}
     for row in rows:
         at = tensors.index(row.tensor), oracles.index(row.oracle)
-        for name in PLAIN:
-            table[name][at] = getattr(row, name)
+        if row.answer is not None:
+            for name in PLAIN:
+                table[name][at] = getattr(row.answer, name)
+            table["scaled_epsilon"][at] = scaled(row.answer.epsilon, row.answer.eta)
         proved = [scaled(one.epsilon, one.eta) for one in (row.certified, row.by_spectrum) if one is not None]
-        table["scaled_epsilon"][at] = scaled(row.epsilon, row.eta)
         table["certified_scaled_epsilon"][at] = min(proved, default=math.nan)
     shapes = {r.tensor: f"{r.shape[0]}×{r.shape[1]}" for r in rows}
     coordinates = {"tensor": tensors, "oracle": oracles, "shape": ("tensor", [shapes[name] for name in tensors])}
@@ -112,9 +114,7 @@ def write(rows: list[Row], out: Path) -> Path:
     (out / "rows.json").write_text(as_json(rows), encoding="utf-8")
     data = dataset(rows)
     store.save(data, out / "data" / "oracle_pareto.zarr")
-    path = out / "oracle_pareto.png"
-    figures.draw("oracle_pareto", data).savefig(path, dpi=140)  # type: ignore[attr-defined]
-    return path
+    return figures.save("oracle_pareto", data, out)
 
 
 def as_json(rows: list[Row]) -> str:

@@ -41,7 +41,7 @@ def parse(text: str) -> Spec:
     """The oracle that a spec stands for.
 
     NAME is a schedule (`jordan`, `classical-2`, …: `NewtonSchulz`, or `GramNewtonSchulz` after `gram:`), `minimax`
-    (designed for [NUMBER, 1], COUNT steps), or an oracle that needs no other (`exact`, `torch`, `adaptive`, …). COUNT
+    (designed for [NUMBER, 1], COUNT steps), or an oracle that wraps no other (`exact`, `torch`, `adaptive`, …). COUNT
     and NUMBER are the oracle's first integer and its first real field: `polar-express:8`, `adaptive=0.01`. SCALE is
     what the matrix is divided by (`you/moments`), DTYPE the precision of the iteration (`you@bfloat16`).
 
@@ -58,7 +58,7 @@ def parse(text: str) -> Spec:
 def spellable() -> list[str]:
     """The names that a spec may have."""
     plain = {name: kind for name, kind in catalogue().items() if dataclasses.is_dataclass(kind)}
-    found = [name for name, kind in plain.items() if set(_needed(kind)) <= {"ball"}]
+    found = [name for name, kind in plain.items() if set(_needed(kind)) <= {"ball", _first(kind, int)}]
     return [*names(), DESIGNED, *found, *ALIASES]
 
 
@@ -139,6 +139,8 @@ def _other(parts: _Parts) -> Oracle:
         given[_accepting(kind, int, parts.name, "count")] = parts.steps
     if parts.number is not None:
         given[_accepting(kind, float, parts.name, "number")] = parts.number
+    if set(_needed(kind)) - set(given):
+        raise ValueError(f"`{parts.name}` needs a count, for example {parts.name}:8")
     return kind(**given)
 
 

@@ -63,5 +63,5 @@ def _onto_simplex(values: Tensor) -> Tensor:
     ordered = values.sort(-1, descending=True).values
     count = torch.arange(1, values.shape[-1] + 1, device=values.device, dtype=values.dtype)
     shift = (ordered.cumsum(-1) - 1) / count
-    active = (ordered > shift).sum(-1, keepdim=True)
+    active = (ordered > shift).sum(-1, keepdim=True).clamp(min=1)  # of huge values rounding leaves none
     return (values - shift.gather(-1, active - 1)).clamp(min=0)

@@ -52,18 +52,19 @@ class GramNewtonSchulz(PolynomialOracle):
     """The same function as `NewtonSchulz`, by a recursion on x xᵀ: cheaper for a ≪ b, and less stable.
 
     restarts: after how many steps x ← qx is formed and the recursion starts afresh, e.g. (2,) (Dao et al.,
-        gram-newton-schulz: 2 of 5). Without one, bfloat16 blows up on decaying spectra.
+        gram-newton-schulz: 2 of 5); None: after every second step, which half precision and long schedules need.
 
     Cost with b = κa, in products of a³: κ + 4 a step (3 for the first, 2 for the last of a block) + κ per block.
     """
 
-    restarts: tuple[int, ...] = (2,)
+    restarts: tuple[int, ...] | None = None
     name: ClassVar[str] = "gram-newton-schulz"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        good = all(isinstance(r, int) and not isinstance(r, bool) and r >= 1 for r in self.restarts)
-        if not good or list(self.restarts) != sorted(set(self.restarts)):
+        given = self.restarts or ()
+        good = all(isinstance(r, int) and not isinstance(r, bool) and r >= 1 for r in given)
+        if not good or list(given) != sorted(set(given)):
             raise ValueError(f"`restarts` must be increasing step numbers >= 1, got {self.restarts!r}")
 
     @classmethod
@@ -73,7 +74,8 @@ class GramNewtonSchulz(PolynomialOracle):
     def _polar(self, x: Tensor) -> Tensor:
         x, gram = self.scale(x)
         steps = self.polynomials
-        ends = [0, *(r for r in self.restarts if r < len(steps)), len(steps)]
+        restarts = range(2, len(steps), 2) if self.restarts is None else self.restarts
+        ends = [0, *(r for r in restarts if r < len(steps)), len(steps)]
         for start, end in itertools.pairwise(ends):
             if end > start:
                 factor, _ = gram_factor(symmetric_product(x, x) if gram is None else gram, steps[start:end])

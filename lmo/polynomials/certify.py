@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -63,8 +64,7 @@ def certify(maps: Sequence[Odd | Polynomial], s_min: float, s_max: float) -> Cer
 
 def _image(one: Odd, low: arb, high: arb) -> tuple[arb, arb]:
     """The ends of the image of [low, high], outwards."""
-    numerator, denominator = _exact(one.numerator), _exact(one.denominator)
-    values = [_value(one, x) for x in (low, high, *_critical(numerator, denominator, low, high))]
+    values = [_value(one, x) for x in (low, high, *_critical(one, low, high))]
     bottom, top = values[0], values[0]
     for value in values[1:]:
         bottom, top = bottom.min(value), top.max(value)
@@ -86,19 +86,21 @@ def _horner(coefficients: Polynomial, y: arb) -> arb:
     return value
 
 
-def _critical(numerator: fmpq_poly, denominator: fmpq_poly, low: arb, high: arb) -> list[arb]:
+def _critical(one: Odd, low: arb, high: arb) -> list[arb]:
     """Enclosures of the s in [low, high] where d/ds sN(s²)/D(s²) = 0; an undecided candidate is kept."""
-    y = fmpq_poly([0, 1])
+    return [s for s in _turning(one) if not (s < low or s > high)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _turning(one: Odd) -> tuple[arb, ...]:
+    """Enclosures of all real s with d/ds sN(s²)/D(s²) = 0."""
+    numerator, denominator, y = _exact(one.numerator), _exact(one.denominator), fmpq_poly([0, 1])
     slope = (numerator + 2 * y * numerator.derivative()) * denominator
     slope -= 2 * y * numerator * denominator.derivative()
     integral = fmpz_poly([int(c * slope.denom()) for c in slope.coeffs()])
-    found = []
     roots: list[Any] = integral.complex_roots() if integral.degree() > 0 else []
-    for square, _ in roots:
-        if square.imag.contains(0) and not square.real < 0:
-            root = square.real.max(arb(0)).sqrt()
-            found += [s for s in (root, -root) if not (s < low or s > high)]
-    return found
+    squares = [square.real.max(arb(0)) for square, _ in roots if square.imag.contains(0) and not square.real < 0]
+    return tuple(s for square in squares for s in (square.sqrt(), -square.sqrt()))
 
 
 def _exact(coefficients: Polynomial) -> fmpq_poly:

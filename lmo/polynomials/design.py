@@ -9,7 +9,7 @@ import numpy as np
 from lmo.checks import check_number
 from lmo.polynomials.schedule import Polynomial, Schedule, evaluate
 
-_FLAT = 1 - 5e-6  # l/u above which the exchange is all rounding, and the Taylor polynomial is as good
+_FLAT = 1 - 3e-4  # l/u above which the exchange is all rounding, and the Taylor polynomial is as good
 
 
 @functools.lru_cache(maxsize=4096)

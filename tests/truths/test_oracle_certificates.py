@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from experiments.oracles.spectrum import of_matrix
 from lmo import measure
 from lmo.balls import Nuclear, Spectral
 from lmo.oracles.newton_schulz import PolynomialOracle
+from lmo.oracles.qdwh import QDWH, weights
 
 SPECTRA = ["gaussian", "power-law=2", "spiked=0.01", "geometric=1e-9", "low-rank=3"]
 SPECS = ["jordan", "you:4/schatten-4", "polar-express:7", "classical-2:6/schatten-4", "aol-broken", "minimax:4=0.01"]
@@ -107,9 +110,25 @@ def test_what_is_proved_of_an_answer(spec: str, source: str, shape: tuple[int, i
 
 def test_nothing_is_proved_where_there_is_nothing_to_stand_on() -> None:
     spectrum = of_matrix(spectra.matrix("gaussian", (4, 6), 0))
-    for spec in ("torch", "exact", "moment-tuned", "lanczos", "turbo-muon/aol"):
+    for spec in ("torch", "eigen", "moment-tuned", "lanczos", "turbo-muon/aol"):
         oracle = parse(spec).oracle
         assert certificates.by_interval(oracle, spectrum) is certificates.by_spectrum(oracle, spectrum) is None
+
+
+def test_rational_and_exact_oracles_are_certified_too() -> None:
+    m = spectra.matrix("geometric=1e-6", (5, 9), 0)
+    spectrum, sigma = of_matrix(m), exact_sigma(m)
+    oracle = parse("qdwh=1e-3").oracle
+    assert isinstance(oracle, QDWH)
+    with mpmath.workdps(60):
+        scale = mpmath.sqrt(mpmath.fsum(s * s for s in sigma))
+        p = [s / scale for s in sigma]
+        for a, b, c in weights(1e-3):
+            p = [s * (a + b * s * s) / (1 + c * s * s) for s in p]
+    found = certificates.by_spectrum(oracle, spectrum)
+    assert found is not None and exact_epsilon(sigma, p) <= found.epsilon <= float(exact_epsilon(sigma, p)) + 1e-6
+    assert found.eta <= 1e-12 and found.delta is not None and max(1 - q for q in p) <= found.delta
+    assert certificates.by_interval(parse("exact").oracle, spectrum) == certificates.Certified(0, 0, 0, "interval")
 
 
 @given(st.integers(1, 6), st.integers(1, 16), st.integers(0, 10**6), st.sampled_from([-1.0, 0.0, 1.0, 8.0]))
@@ -149,18 +168,34 @@ def test_further_steps_cost_the_same_each(text: str) -> None:
 
 def test_factorisations_are_counted_and_an_svd_is_named() -> None:
     m = torch.randn(8, 24)
+    by_qr = [w.c > 100 for w in weights(2.0**-53)]
+    steps = (2 * (2 * 16 * 8**2 - 2 * 8**3 // 3) + 2 * 8**3 if qr else 4 * 8**3 + 8**3 // 3 for qr in by_qr)
+    assert cost(parse("qdwh").oracle, m[:, :8]).products == pytest.approx(sum(steps) / (2 * 8**3))
     exact = cost(parse("exact").oracle, m)
     assert exact.svd and exact.products == pytest.approx((6 * 24 * 8**2 + 20 * 8**3) / (2 * 8 * 8 * 24) + 1)
     counter = FlopCounterMode(display=False)
     with counter:
         parse("adaptive").oracle(m)
     assert cost(parse("adaptive").oracle, m).products > counter.get_total_flops() / (2 * 8 * 8 * 24)
-    assert milliseconds(parse("exact").oracle, m, 3) > 0
+
+
+def test_oracles_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds of both, the first of which is left out; the median of each."""
+    asked: list[str] = []
+
+    def taking(name: str) -> Any:
+        return lambda m, memory, draw: asked.append(name)
+
+    durations = [9.0, 9.0, 1.0, 4.0, 5.0, 6.0, 2.0, 5.0]
+    clock = iter([instant for duration in durations for instant in (0.0, duration)])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert milliseconds([taking("a"), taking("b")], torch.ones(2, 2), 3) == [2000.0, 5000.0]
+    assert asked == ["a", "b"] * 4
 
 
 def test_the_figures_error_cannot_be_lowered_by_a_longer_answer() -> None:
     assert report.scaled(0.1, -0.05) == pytest.approx(0.1) and report.scaled(-0.5, 0.5) == pytest.approx(0.0)
-    found = rows([Matrix("m", spectra.matrix("gaussian", (6, 9), 0))], [parse("you"), parse("exact")], 1)
+    found = rows([Matrix("m", spectra.matrix("gaussian", (6, 9), 0))], [parse("you"), parse("eigen")], 1)
     data = report.dataset(found)
     d = parse("you").oracle(spectra.matrix("gaussian", (6, 9), 0))[0]
     shorter = measure(Spectral(), spectra.matrix("gaussian", (6, 9), 0), d / max(1.0, float(Spectral().norm(d))))
