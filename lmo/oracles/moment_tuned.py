@@ -26,7 +26,7 @@ from lmo.randomness import Draw
 
 ERROR = 0.125  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
 LONG_ERROR = 0.17  # of longer ones, where reaching further down the spectrum is worth more
-GUESS = 0.6  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
+GUESS = 0.75  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
 MOST = 6  # steps
 MARGIN = 0.01  # for rounding between the steps, in half precision
 CUSHION = 0.024
@@ -51,10 +51,10 @@ def design(low: float, steps: int) -> tuple[Polynomial, ...]:
 
 
 @functools.cache
-def further() -> tuple[Polynomial, float]:
-    """One more step for an answer whose singular values reach 1 + ERROR, and the lower end of what it brings near 1."""
-    low = lowest(1) * (1 + ERROR)
-    return minimax(low, 1 + ERROR)[0], low
+def further(error: float) -> tuple[Polynomial, float]:
+    """One more step for an answer whose singular values reach 1 + error, and the lower end of what it brings near 1."""
+    low = lowest(1) * (1 + error)
+    return minimax(low, 1 + error)[0], low
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class MomentTuned(Oracle):
     def _iterate(self, x: Tensor, found: Moments, steps: int) -> Tensor:
         """`steps` designed steps on all of x (n, a, b), and further ones on those whose answer asks for them."""
         low, left = lowest(steps), torch.arange(x.shape[0], device=x.device)
+        error = ERROR if steps <= 3 else LONG_ERROR
         y, before = run_blocks(x, found, design(low, steps))
         while steps < MOST:
             every = left.numel() == x.shape[0]
@@ -117,8 +118,8 @@ class MomentTuned(Oracle):
             if not weak.any():
                 break
             left, steps = left[weak], steps + 1
-            polynomial, end = further()
-            low *= end / (1 - ERROR)
+            polynomial, end = further(error)
+            low, error = low * end / (1 - error), ERROR
             y[left], before = one_step(y[left], polynomial)
         return y
 
