@@ -16,7 +16,7 @@ from lmo.oracles.newton_schulz import apply_odd_polynomial
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.proof import Proof
-from lmo.oracles.rounding import exactly_scaled
+from lmo.oracles.rounding import UNIT, exactly_scaled, frobenius
 from lmo.polynomials.classical import classical
 from lmo.randomness import Draw
 
@@ -66,14 +66,19 @@ class Adaptive(Oracle):
         tall = m.shape[-2] > m.shape[-1]
         wide = m.mT if tall else m
         g = exactly_scaled(wide.reshape(-1, *wide.shape[-2:]).double())
-        answer, epsilon, eta = self._proved(g, m.dtype)
-        answer = answer.to(m.dtype).reshape(wide.shape)
-        batch = m.shape[:-2]
-        direction = (answer.mT if tall else answer) * -self.ball.radius(m.shape)  # type: ignore[attr-defined]
+        radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
+        answer, epsilon, eta = self._proved(g, m.dtype, radius)
+        if bool((epsilon > self.target).any()):
+            raise ValueError(
+                f"`target` = {self.target:g} cannot be proved for an answer {tuple(m.shape[-2:])} in {m.dtype}, only "
+                f"ε <= {float(epsilon.max()):.2g}; ask for that, or give m in a higher precision"
+            )
+        direction, batch = -answer.to(m.dtype).reshape(wide.shape), m.shape[:-2]
+        direction = direction.mT if tall else direction
         return direction, Proof(epsilon.reshape(batch), eta.reshape(batch), "polar residual and Cholesky")
 
-    def _proved(self, g: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """(answers in float64 as rounded to `dtype`, ε, η): iterates the batch, keeps each matrix as it is proved."""
+    def _proved(self, g: Tensor, dtype: torch.dtype, radius: float) -> tuple[Tensor, Tensor, Tensor]:
+        """(radius·answers as rounded to `dtype`, ε, η): iterates the batch, keeps each matrix as it is proved."""
         work = torch.float32 if self.target >= SINGLE and dtype != torch.float64 else torch.float64
         y = MomentTuned(tail=self.target)._polar(g.to(work))
         answer, epsilon = torch.zeros_like(g), torch.full(g.shape[:1], torch.inf, dtype=g.dtype, device=g.device)
@@ -86,7 +91,7 @@ class Adaptive(Oracle):
                 y = apply_odd_polynomial(y, classical(2).table[0])
             if step < 1:
                 continue
-            rounded, bound, excess = self._prove(g[left], y.double(), dtype)
+            rounded, bound, excess = self._prove(g[left], y.double(), dtype, radius)
             better = bound < epsilon[left]
             rows = left[better]
             answer[rows], epsilon[rows], eta[rows] = rounded[better], bound[better], excess[better]
@@ -97,13 +102,15 @@ class Adaptive(Oracle):
         return answer, epsilon, eta
 
     @staticmethod
-    def _prove(g: Tensor, o: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """(o/‖o‖ rounded to dtype, its ε, its η), proved for g (n, a, b); ε = 0, η = −1 where g = 0."""
+    def _prove(g: Tensor, o: Tensor, dtype: torch.dtype, radius: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """(radius·o/‖o‖ rounded to dtype, its ε, its η), proved for g (n, a, b); ε = 0, η = −1 where g = 0."""
         size = spectral_norm_bound(o)
         safe = torch.where(size > 0, size, 1).reshape(-1, 1, 1)
-        rounded = (o / safe).to(dtype).double()
+        answer = (o / safe * radius).to(dtype).double()
+        unit = answer / radius
+        off = UNIT * frobenius(unit)  # of that division
         nuclear = nuclear_norm_bound(g, o, size)
-        reached = alignment(g, rounded)
+        reached = alignment(g, unit) - off * frobenius(g)
         zero = (g == 0).all(-1).all(-1)
         epsilon = torch.where(zero, 0, 1 - reached / torch.where(zero, 1, nuclear) + 2.0**-50)
-        return rounded, epsilon, torch.where(zero, -1, spectral_norm_bound(rounded) - 1)
+        return answer, epsilon, torch.where(zero, -1, (spectral_norm_bound(unit) + off) * (1 + 4 * UNIT) - 1)

@@ -42,7 +42,7 @@ def gram_factor(
         scalar *= first
         if i + 1 < len(polynomials):
             half = symmetric_product(gram, z, add=gram, beta=first)
-            gram, square = symmetric_product(z, half, add=half, beta=first), None
+            gram, square = symmetric_product(z, half.mT, add=half, beta=first), None  # (c₀ + z)r(c₀ + z), to rounding
     assert q is not None
     return Factor(scalar, q), gram
 

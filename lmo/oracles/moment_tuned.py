@@ -14,7 +14,7 @@ from lmo.balls.base import to_unit_peak
 from lmo.checks import check_dtype, check_number
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
-from lmo.oracles.polar_oracle import check_spectral
+from lmo.oracles.polar_oracle import check_spectral, in_precision
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.scales.base import squares
 from lmo.oracles.scales.moments import Moments, moments
@@ -90,7 +90,7 @@ class MomentTuned(Oracle):
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = to_unit_peak(m.mT if tall else m, 2)
-        x = self._polar(x.reshape(-1, *x.shape[-2:]).to(self.dtype or m.dtype))
+        x = self._polar(in_precision(x.reshape(-1, *x.shape[-2:]), self.dtype or m.dtype))
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
         x = x.to(m.dtype).mul_(-radius).reshape(*m.shape[:-2], *x.shape[-2:])
         return x.mT if tall else x, memory

@@ -13,7 +13,7 @@ from lmo.balls import NormBall, RmsToRms, Spectral
 from lmo.balls.base import to_unit_peak
 from lmo.checks import check_dtype, check_kind
 from lmo.oracles.base import Harm, Oracle
-from lmo.oracles.polar_oracle import check_spectral
+from lmo.oracles.polar_oracle import check_spectral, in_precision
 from lmo.oracles.products import combine, product, symmetric_product
 from lmo.oracles.scales import FrobeniusNorm, Scale, Schatten4
 from lmo.polynomials import Polynomial, Schedule
@@ -83,7 +83,7 @@ class PolynomialOracle(Oracle):
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = to_unit_peak(m.mT if tall else m, 2)
-        x = self._polar(x.reshape(-1, *x.shape[-2:]).to(self.dtype or m.dtype))
+        x = self._polar(in_precision(x.reshape(-1, *x.shape[-2:]), self.dtype or m.dtype))
         x = x.to(m.dtype).reshape(*m.shape[:-2], *x.shape[-2:])
         return (x.mT if tall else x) * -self.ball.radius(m.shape), memory  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
@@ -22,6 +23,14 @@ def check_spectral(oracle: Oracle) -> None:
     except AttributeError:
         answers = f"{type(oracle).__name__} answers for Spectral, RmsToRms and Scaled of those"
         raise TypeError(f"{answers}, not for {oracle.ball!r}") from None
+
+
+def in_precision(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """x (n, a, b) in `dtype`; in float16 with ‖x‖_F = 8, so that neither x xᵀ nor its square overflows or vanishes."""
+    if dtype == torch.float16:
+        size = torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True, dtype=torch.float64)
+        x = x * (8 / torch.where(size > 0, size, 1))
+    return x.to(dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

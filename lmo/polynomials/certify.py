@@ -59,7 +59,8 @@ def certify(maps: Sequence[Odd | Polynomial], s_min: float, s_max: float) -> Cer
         bottom, top = _down(low), _up(high)
     finally:
         ctx.prec = before
-    return Certificate(max(1 - bottom, top - 1, 0.0), 1 - bottom, top - 1, bottom, top)
+    epsilon, eta = _above(1 - bottom), _above(max(top, -bottom) - 1)  # the norm sees negative values too
+    return Certificate(max(epsilon, _above(top - 1), 0.0), epsilon, eta, bottom, top)
 
 
 def _image(one: Odd, low: arb, high: arb) -> tuple[arb, arb]:
@@ -114,4 +115,8 @@ def _down(x: arb) -> float:
 
 
 def _up(x: arb) -> float:
-    return math.nextafter(float(x.upper()), math.inf)
+    return _above(float(x.upper()))
+
+
+def _above(x: float) -> float:
+    return math.nextafter(x, math.inf)

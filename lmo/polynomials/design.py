@@ -7,9 +7,10 @@ import functools
 import numpy as np
 
 from lmo.checks import check_number
-from lmo.polynomials.schedule import Polynomial, Schedule, evaluate
+from lmo.polynomials.classical import classical
+from lmo.polynomials.schedule import Polynomial, Schedule, divided, evaluate
 
-_FLAT = 1 - 3e-4  # l/u above which the exchange is all rounding, and the Taylor polynomial is as good
+_ROUNDING = 2.0**-53  # an error below which the exchange is all rounding, and the Taylor polynomial is as good
 
 
 @functools.lru_cache(maxsize=4096)
@@ -28,11 +29,8 @@ def minimax(low: float, high: float, terms: int = 3) -> tuple[Polynomial, float]
         raise ValueError(f"`low` must be below `high`, got [{low:g}, {high:g}]")
     if not isinstance(terms, int) or not 1 < terms < 9:
         raise ValueError(f"`terms` must be an integer from 2 to 8, got {terms!r}")
-    if low / high > _FLAT:
-        from lmo.polynomials.classical import classical
-
-        polynomial = tuple(c / high ** (2 * j + 1) for j, c in enumerate(classical(terms - 1).table[0]))
-        return polynomial, abs(1 - float(evaluate(polynomial, low)))
+    if 2 * ((1 - low / high) / 4) ** terms < _ROUNDING:
+        return _taylor(low, high, terms)
     points = low + (high - low) * (1 - np.cos(np.pi * np.arange(terms + 1) / terms)) / 2
     for _ in range(100):
         polynomial, error = _alternating(points, terms)
@@ -43,6 +41,12 @@ def minimax(low: float, high: float, terms: int = 3) -> tuple[Polynomial, float]
             return polynomial, error
         points = moved
     return polynomial, error
+
+
+def _taylor(low: float, high: float, terms: int) -> tuple[Polynomial, float]:
+    """The Taylor polynomial about the middle of a narrow interval, and its error."""
+    polynomial = divided(classical(terms - 1).table[0], (low + high) / 2)
+    return polynomial, max(abs(1 - float(evaluate(polynomial, s))) for s in (low, high))
 
 
 def _alternating(points: np.ndarray, terms: int) -> tuple[Polynomial, float]:
@@ -83,9 +87,12 @@ def designed(
         raise ValueError(f"`steps` must be an integer >= 1, got {steps!r}")
     check_number("cushion", cushion, at_least=0.0, below=1.0)
     check_number("margin", margin, at_least=0.0, below=1.0)
+    if check_number("low", low, above=0.0) >= check_number("high", high, above=0.0):
+        raise ValueError(f"`low` must be below `high`, got [{low:g}, {high:g}]")
     table, (bottom, top) = [], (float(low), float(high))
     for _ in range(steps):
-        polynomial, _ = minimax(max(bottom, cushion * top), top, terms)
+        fitted = max(bottom, cushion * top)
+        polynomial, _ = minimax(fitted, top, terms) if fitted < top else _taylor(top, top, terms)
         peak = float(max(evaluate(polynomial, x) for x in (*_turning_points(polynomial, bottom, top), top)))
         least = float(evaluate(polynomial, bottom))
         centre = 2 / (least + peak)
@@ -94,5 +101,5 @@ def designed(
     name = f"minimax-{steps}[{low:g}, {high:g}]" + (f" cushion {cushion:g}" if cushion else "")
     name += f" margin {margin:g}" if margin else ""
     source = "designed here by Remez exchange; arXiv:2505.16932 proves the greedy composition optimal"
-    tail = tuple(c / top ** (2 * j + 1) for j, c in enumerate((1.875, -1.25, 0.375)))
+    tail = divided((1.875, -1.25, 0.375), top)
     return Schedule(name, tuple(table), tail, True, source, (float(low), float(high)))

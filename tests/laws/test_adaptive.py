@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from samples import elements
 
 from lmo import measure
-from lmo.balls import RmsToRms, Spectral
-from lmo.oracles import Adaptive, MomentTuned, NewtonSchulz, polar_proof
+from lmo.balls import RmsToRms, Scaled, Spectral
+from lmo.oracles import Adaptive, GramNewtonSchulz, MomentTuned, NewtonSchulz, polar_proof
 from lmo.oracles.moment_tuned import ERROR, LONG_ERROR, MOST, design, lowest
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.scales import AOL, FrobeniusNorm, MomentBound, Schatten4
@@ -199,3 +199,36 @@ def test_a_further_step_after_a_long_design_stays_in_its_ball() -> None:
     m = (u * torch.arange(1, 257).float() ** -1) @ vh
     for tail in (0.02, 0.005, 1e-4):
         assert float(measure(Spectral(), m.double(), MomentTuned(tail)(m)[0].double()).eta) < LONG_ERROR + 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("radius", [1.3, 0.07, 3.0])
+def test_the_radius_is_rounded_too(radius: float, dtype: torch.dtype) -> None:
+    ball = Scaled(Spectral(), radius)
+    for m in (torch.ones(1, 1), with_spectrum(SPECTRA["power law 1"])):
+        d, proof = Adaptive(0.01, ball)(m.to(dtype))
+        seen = measure(ball, m.to(dtype).double(), d.double())
+        assert float(proof.epsilon) >= float(seen.epsilon) - 1e-13 and float(proof.eta) >= float(seen.eta) - 1e-13
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_one_value_above_a_plateau_does_not_escape_the_moment_bound(dtype: torch.dtype) -> None:
+    q, _ = torch.linalg.qr(torch.randn(512, 512, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    for top in (1.0, 1.0001, 1.1):
+        sigma = torch.ones(512, dtype=torch.float64)
+        sigma[0] = top
+        x = ((q * sigma) @ q.mT).to(dtype)
+        x = x / x.abs().max()
+        scaled = MomentBound()(x[None]).x[0].double()
+        rounding = 0.01 if dtype == torch.bfloat16 else 1e-6 if dtype == torch.float32 else 1e-12  # of x/σ̄ itself
+        assert float(torch.linalg.matrix_norm(scaled, 2)) <= 1 + rounding
+
+
+def test_the_gram_form_is_as_stable_as_its_congruence() -> None:
+    u, _, vh = torch.linalg.svd(torch.randn(128, 512, generator=torch.Generator().manual_seed(0)), full_matrices=False)
+    m = (u * torch.arange(1, 129).float() ** -1) @ vh
+    for name, restarts in (("jordan", (2,)), ("you", (2,)), ("polar-express-1.05", (2, 4))):
+        d, _ = GramNewtonSchulz(name, dtype=torch.bfloat16, restarts=restarts)(m)
+        direct, _ = NewtonSchulz(name, dtype=torch.bfloat16)(m)
+        size, other = (float(torch.linalg.matrix_norm(x, 2)) for x in (d, direct))
+        assert size < 1.25 * other  # the product with a transpose too many gives 5 to 9 times that

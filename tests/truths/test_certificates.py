@@ -30,7 +30,12 @@ def test_no_point_beats_the_certificate_and_it_is_tight(name: str, low: float) -
     proved, seen = certify(schedule(name).table, low, 1.0), brute(schedule(name), low)
     assert proved.low <= seen.min() + 1e-14 and proved.high >= seen.max() - 1e-14
     assert proved.low == pytest.approx(seen.min(), abs=1e-6) and proved.high == pytest.approx(seen.max(), abs=1e-6)
-    assert proved.delta == max(1 - proved.low, proved.high - 1, 0) and proved.epsilon == 1 - proved.low
+    for claimed, true in (
+        (proved.delta, max(1 - proved.low, proved.high - 1, 0)),
+        (proved.epsilon, 1 - proved.low),
+        (proved.eta, max(proved.high, -proved.low) - 1),
+    ):
+        assert true <= claimed <= true + 1e-15  # rounded outwards
 
 
 # sup |p − 1| on [l, 1] of what is shipped, to the digits of a survey of the field (paper_notes.md, Schedules)
@@ -127,3 +132,7 @@ def test_answers_keep_their_certificate(oracle) -> None:
 
 def test_a_biased_scale_has_no_certificate() -> None:
     assert NewtonSchulz("turbo-muon", scale=AOL()).certify(0.1) is None
+
+
+def test_the_norm_sees_negative_values_too() -> None:
+    assert certify([(-2.0,)], 0.1, 1.0).eta >= 1

@@ -81,7 +81,7 @@ def test_certificates_are_above_the_truth_and_those_by_spectrum_close(
     p = exact_answer(oracle, sigma)
     interval, fine = certificates.by_interval(oracle, spectrum), certificates.by_spectrum(oracle, spectrum)
     assert interval is not None and fine is not None and (interval.kind, fine.kind) == ("interval", "spectrum")
-    true = {"delta": max(abs(1 - q) for q in p), "epsilon": exact_epsilon(sigma, p), "eta": max(p) - 1}
+    true = {"delta": max(abs(1 - q) for q in p), "epsilon": exact_epsilon(sigma, p), "eta": max(abs(q) for q in p) - 1}
     assert fine.epsilon <= interval.epsilon or interval.epsilon < 0
     for name, value in true.items():
         assert fine.delta is not None and interval.delta is not None
