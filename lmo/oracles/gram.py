@@ -22,7 +22,9 @@ class Factor(NamedTuple):
     matrix: Tensor
 
     def times(self, x: Tensor) -> Tensor:
-        """p(x), accumulated before it is rounded."""
+        """p(x), accumulated before it is rounded, in the memory layout of x (mixed layouts make later passes slow)."""
+        if x.stride(-1) > x.stride(-2):
+            return product(x.mT, self.matrix.mT, add=x.mT, beta=self.scalar).mT
         return product(self.matrix, x, add=x, beta=self.scalar)
 
 

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from lmo.oracles.gram import gram_factor
 from lmo.oracles.polar_oracle import check_spectral, in_precision
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.scales.base import squares
-from lmo.oracles.scales.moments import Moments, moments
+from lmo.oracles.scales.moments import Moments, inner, moments, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.certify import certify
 from lmo.polynomials.design import designed, minimax
@@ -98,51 +99,55 @@ class MomentTuned(Oracle):
     def _polar(self, x: Tensor) -> Tensor:
         found = moments(x)
         steps = first_guess(found)
+        if (steps == steps[0]).all():
+            return self._iterate(x, found, int(steps[0]))
         out = torch.empty_like(x)
-        for k in steps.unique().tolist():
-            rows = (steps == k).nonzero().squeeze(-1)
-            if rows.numel() == x.shape[0]:
-                return self._iterate(x, found, k)
-            out[rows] = self._iterate(x[rows], Moments(*(part[rows] for part in found)), k)
+        for k in np.unique(steps).tolist():
+            (rows,) = (steps == k).nonzero()
+            out[rows] = self._iterate(x[rows], found.select(rows), k)
         return out
 
     def _iterate(self, x: Tensor, found: Moments, steps: int) -> Tensor:
         """`steps` designed steps on all of x (n, a, b), and further ones on those whose answer asks for them."""
-        low, left = lowest(steps), torch.arange(x.shape[0], device=x.device)
-        error = ERROR if steps <= 3 else LONG_ERROR
+        low, error = lowest(steps), ERROR if steps <= 3 else LONG_ERROR
         y, before = run_blocks(x, found, design(low, steps))
+        out, left = y, np.arange(x.shape[0])
         while steps < MOST:
-            every = left.numel() == x.shape[0]
-            mine, sigma_max = (x, found.sigma_max) if every else (x[left], found.sigma_max[left])
-            weak = unconverged(mine, y if every else y[left], before, sigma_max, low) > self.tail
+            weak = unconverged(x, y, before, found.sigma_max, low) > self.tail
             if not weak.any():
                 break
-            left, steps = left[weak], steps + 1
+            if not weak.all():
+                left, x, y = left[weak], x[weak], y[weak]
+                found = found._replace(sigma_max=found.sigma_max[weak])
+            steps += 1
             polynomial, end = further(error)
             low, error = low * end / (1 - error), ERROR
-            y[left], before = one_step(y[left], polynomial)
-        return y
+            y, before = one_step(y, polynomial)
+            if left.size == out.shape[0]:
+                out = y
+            else:
+                out[left] = y
+        return out
 
 
-def first_guess(found: Moments) -> Tensor:
+def first_guess(found: Moments) -> np.ndarray:
     """The least k whose ε, guessed from the moments alone, is below `GUESS`; shape (n,)."""
     rows = found.gram.shape[-1]
-    nuclear = found.t1**1.5 / found.t2.sqrt()  # ≤ Σσ (Hölder)
-    ratio = torch.where(nuclear > 0, rows * found.sigma_max / nuclear, 0) / (4 * (1 - ERROR))
-    steps = torch.ones_like(ratio, dtype=torch.int64)
-    for k in range(1, MOST):
-        steps += ratio * lowest(k) > GUESS
-    return steps
+    nuclear = found.t1**1.5 / np.sqrt(np.where(found.t2 > 0, found.t2, 1))  # ≤ Σσ (Hölder)
+    ratio = rows * found.sigma_max / np.where(nuclear > 0, nuclear, 1) / (4 * (1 - ERROR))
+    limits = GUESS / np.array([lowest(k) for k in range(1, MOST)])
+    return 1 + (ratio[:, None] > limits).sum(axis=1)
 
 
-def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
+def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, np.ndarray]:
     """p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of `GRAM_STEPS`; square x: single steps."""
     size = GRAM_STEPS if x.shape[-1] >= WIDE * x.shape[-2] else 1
     y, gram, square = x, found.gram, cast("Tensor | None", found.square)
+    unit = np.where(found.sigma_max > 0, found.sigma_max, 1)
     if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ goes into the coefficients, without a pass
-        polynomials = (divided(polynomials[0], float(found.sigma_max) or 1.0), *polynomials[1:])
+        polynomials = (divided(polynomials[0], float(unit[0])), *polynomials[1:])
     else:
-        u = torch.where(found.sigma_max > 0, found.sigma_max, 1).reshape(-1, 1, 1)
+        u = torch.from_numpy(unit).to(x.device).reshape(-1, 1, 1)
         y, gram, square = ((part / u**k).to(x.dtype) for k, part in ((1, x), (2, found.gram), (4, found.square)))
     for start in range(0, len(polynomials), size):
         if start:
@@ -150,24 +155,23 @@ def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -
         factor, last = gram_factor(gram, polynomials[start : start + size], square)
         y = factor.times(y)
     if len(polynomials) == 1:
-        return y, found.t1 / torch.where(found.sigma_max > 0, found.sigma_max, 1) ** 2
-    return y, last.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=found.t1.dtype)
+        return y, found.t1 / unit**2
+    return y, last.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64).cpu().numpy()
 
 
-def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, Tensor]:
+def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, np.ndarray]:
     """p(x), and ‖x‖_F²."""
     gram = symmetric_product(x, x)
     factor, _ = gram_factor(gram, (polynomial,))
-    return factor.times(x), squares(x)
+    return factor.times(x), gram.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64).cpu().numpy()
 
 
-def unconverged(x: Tensor, y: Tensor, before: Tensor, sigma_max: Tensor, low: float) -> Tensor:
+def unconverged(x: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float) -> np.ndarray:
     """ε that singular values below low·σ̄ can account for, estimated from the answer y to x; shape (n,).
 
     N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
     """
-    size = squares(y)
-    count = torch.minimum(y.shape[-2] - size, 3 * (size - before)).clamp(min=0)
-    alignment = torch.linalg.vecdot(x.flatten(-2), y.flatten(-2)).to(size.dtype)
+    size, alignment = on_host(squares(y), inner(x, y))
+    count = np.minimum(y.shape[-2] - size, 3 * (size - before)).clip(min=0)
     lost = count * sigma_max * low / (4 * (1 - ERROR))
-    return torch.where(alignment > 0, lost / torch.where(alignment > 0, alignment, 1), 0)
+    return np.where(alignment > 0, lost / np.where(alignment > 0, alignment, 1), 0)

