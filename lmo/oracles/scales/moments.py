@@ -44,8 +44,11 @@ def moments(x: Tensor) -> Moments:
 
 
 def on_host(*numbers: Tensor) -> np.ndarray:
-    """Numbers per matrix (n,) as rows of one array: arithmetic on few of them is faster there, and so are decisions."""
-    return torch.stack(numbers).cpu().numpy()
+    """Numbers per matrix (n,) as rows of one array: arithmetic on few of them is faster there, and so are decisions.
+
+    By `tolist`, which a fake tensor refuses as the data-dependent step that it is (`.numpy()` breaks on one).
+    """
+    return np.array(torch.stack(numbers).tolist(), dtype=np.float64)
 
 
 def inner(x: Tensor, y: Tensor) -> Tensor:
