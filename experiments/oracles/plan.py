@@ -182,4 +182,5 @@ def _counted(oracle: PolynomialOracle, m: Tensor) -> Cost:
 
 @functools.lru_cache(maxsize=4096)
 def _cost_on(oracle: Oracle, shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Cost:
-    return cost(oracle, torch.empty(shape, dtype=dtype, device=device))
+    # zeros, not empty: an oracle that decides on the host is computed in earnest
+    return cost(oracle, torch.zeros(shape, dtype=dtype, device=device))
