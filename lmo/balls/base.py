@@ -129,5 +129,5 @@ def safe_divide(x: Tensor, by: Tensor) -> Tensor:
 def to_unit_peak(x: Tensor, core_ndim: int) -> Tensor:
     """`x` divided by its largest entry in absolute value (0 stays 0), so that squares neither overflow nor vanish."""
     dims = tuple(range(-core_ndim, 0))
-    peak = torch.maximum(x.amax(dims, keepdim=True), -x.amin(dims, keepdim=True))  # 10× faster than the ∞-norm
+    peak = torch.maximum(x.amax(dims, keepdim=True), -x.amin(dims, keepdim=True))  # faster than the ∞-norm
     return x / torch.where(peak > 0, peak, 1)

@@ -17,7 +17,7 @@ from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
 from lmo.oracles.polar_oracle import check_spectral, in_precision
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.scales.base import squares
+from lmo.oracles.scales.base import squares, trace
 from lmo.oracles.scales.moments import Moments, inner, moments, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.certify import certify
@@ -156,14 +156,14 @@ def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -
         y = factor.times(y)
     if len(polynomials) == 1:
         return y, found.t1 / unit**2
-    return y, last.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64).cpu().numpy()
+    return y, on_host(trace(last))[0]
 
 
 def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, np.ndarray]:
     """p(x), and ‖x‖_F²."""
     gram = symmetric_product(x, x)
     factor, _ = gram_factor(gram, (polynomial,))
-    return factor.times(x), gram.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64).cpu().numpy()
+    return factor.times(x), on_host(trace(gram))[0]
 
 
 def unconverged(x: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float) -> np.ndarray:

@@ -23,10 +23,11 @@ def product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, 
 def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
     """beta·add + alpha·x yᵀ for x, y (n, a, b) where that is symmetric: y = x, or polynomials of one symmetric matrix.
 
-    On a CPU large matrices are done one by one, in strips of rows up to the diagonal; the rest is copied.
+    On a CPU large matrices are done one by one, in strips of rows up to the diagonal; the rest is copied. Not under
+    autograd, which does not follow writes into a given output.
     """
     rows = x.shape[-2]
-    if x.device.type != "cpu" or rows < 2 * BLOCK:
+    if x.device.type != "cpu" or rows < 2 * BLOCK or x.requires_grad or y.requires_grad:
         return product(x, y.mT, add, beta, alpha)
     out = x.new_empty(*x.shape[:-1], rows)
     for i in range(x.shape[0]):

@@ -15,7 +15,17 @@ from samples import BALLS, ORACLES, elements, name_of
 from lmo import Draw, measure
 from lmo.balls import L1, L2, Frobenius, LInf, Lp, MaxRow, Nuclear, RmsToRms, Scaled, Spectral
 from lmo.elements import inner, subtract
-from lmo.oracles import Exact, NewtonSchulz, PerRun, Perturbed, Rounded, Scripted, TorchNewtonSchulz, catalogue
+from lmo.oracles import (
+    Exact,
+    MomentTuned,
+    NewtonSchulz,
+    PerRun,
+    Perturbed,
+    Rounded,
+    Scripted,
+    TorchNewtonSchulz,
+    catalogue,
+)
 from lmo.oracles.errors import Inflate, Mixed, Random, Shrink, Worst
 from lmo.oracles.errors import catalogue as error_models
 from lmo.oracles.errors.worst import counts
@@ -217,6 +227,21 @@ def test_ours_is_homogeneous_where_torchs_is_not(scale: float) -> None:
     theirs, base = TorchNewtonSchulz()(m * scale)[0], TorchNewtonSchulz()(m)[0]
     gone = float((theirs - base).abs().max()) > 0.05
     assert gone == (scale <= 1e-9)  # the clamp at 1e-7 shows for small gradients, and is pinned here
+
+
+@pytest.mark.parametrize("oracle", [NewtonSchulz("jordan", 2), MomentTuned()], ids=name_of)
+@pytest.mark.parametrize("shape", [(24, 32), (512, 520)])
+def test_a_leaf_of_autograd_gets_the_same_answer_and_a_gradient(oracle, shape) -> None:
+    m, at = elements(shape, 0), elements(shape, 1)
+    answer, _ = oracle(m.requires_grad_(True))
+    torch.testing.assert_close(answer.detach(), oracle(m.detach())[0])
+    (answer * at).sum().backward()
+    assert m.grad is not None and bool(m.grad.isfinite().all()) and float(m.grad.abs().max()) > 0
+    if isinstance(oracle, NewtonSchulz):  # one whose scale is differentiated too
+        way, h = elements(shape, 2), 1e-6
+        above, below = (oracle(m.detach() + sign * h * way)[0] for sign in (1, -1))
+        slope = float(((above - below) * at).sum()) / (2 * h)
+        assert float((m.grad * way).sum()) == pytest.approx(slope, rel=1e-5)
 
 
 def test_torchs_path_is_torchs_function() -> None:

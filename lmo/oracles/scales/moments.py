@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.scales.base import Prepared, Scale, divide, squares
+from lmo.oracles.scales.base import Prepared, Scale, divide, squares, trace
 
 ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it, the moments summed in float32 or better
 
@@ -38,8 +38,7 @@ def moments(x: Tensor) -> Moments:
     square = symmetric_product(gram, gram)
     rounding = ROUNDINGS * torch.finfo(x.dtype).eps
     slack = max(ROUNDINGS * torch.finfo(torch.promote_types(x.dtype, torch.float32)).eps, 2.0**-40)
-    t1 = gram.diagonal(dim1=-2, dim2=-1).sum(-1, dtype=torch.float64)
-    t1, t2, t3, t4 = on_host(t1, squares(gram), inner(gram, square), squares(square))
+    t1, t2, t3, t4 = on_host(trace(gram), squares(gram), inner(gram, square), squares(square))
     return Moments(t1, t2, t3, t4, largest(t2, t3, t4, rounding, slack), gram, square)
 
 
