@@ -27,6 +27,7 @@ from lmo.oracles.newton_schulz import NewtonSchulz as NewtonSchulz
 from lmo.oracles.per_run import PerRun as PerRun
 from lmo.oracles.perturbed import Perturbed as Perturbed
 from lmo.oracles.power_iteration import PowerIteration as PowerIteration
+from lmo.oracles.products import fastest_dtype as fastest_dtype
 from lmo.oracles.proof import Proof as Proof
 from lmo.oracles.qdwh import QDWH as QDWH
 from lmo.oracles.quantised import Quantised as Quantised

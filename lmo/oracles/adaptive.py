@@ -80,7 +80,7 @@ class Adaptive(Oracle):
     def _proved(self, g: Tensor, dtype: torch.dtype, radius: float) -> tuple[Tensor, Tensor, Tensor]:
         """(radius·answers as rounded to `dtype`, ε, η): iterates the batch, keeps each matrix as it is proved."""
         work = torch.float32 if self.target >= SINGLE and dtype != torch.float64 else torch.float64
-        y = MomentTuned(tail=self.target)._polar(g.to(work))
+        y = -MomentTuned(tail=self.target)._minus_polar(g.to(work))
         answer, epsilon = torch.zeros_like(g), torch.full(g.shape[:1], torch.inf, dtype=g.dtype, device=g.device)
         eta, left = epsilon.clone(), torch.arange(g.shape[0], device=g.device)
         for step in range(STEPS + 1):

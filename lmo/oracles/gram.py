@@ -29,22 +29,23 @@ class Factor(NamedTuple):
 
 
 def gram_factor(
-    gram: Tensor, polynomials: tuple[Polynomial, ...], square: Tensor | None = None
+    gram: Tensor, polynomials: tuple[Polynomial, ...], powers: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Factor, Tensor]:
     """The factor of p = p_n ∘ … ∘ p_1 from `gram` = x xᵀ (n, a, a) alone, and the Gram matrix before the last step.
 
-    Per step, with z = c₁r + c₂r² + …: q ← q(c₀ + z), r ← (c₀ + z)r(c₀ + z). square: gram·gram, where it is known.
+    Per step, with z = c₁r + c₂r² + …: q ← q(c₀ + z), r ← (c₀ + z)r(c₀ + z). powers: r and r², where both are known, in
+    any precision.
     In low precision r loses the small singular values after a few steps: with slope S = Π c₀ at 0 its rounding error
     grows like S² times the unit roundoff.
     """
     scalar, q = 1.0, None
     for i, polynomial in enumerate(polynomials):
-        first, z = polynomial[0], higher_part(gram, polynomial, square)
+        first, z = polynomial[0], higher_part(gram, polynomial, powers)
         q = z if q is None else symmetric_product(q, z, add=combine(first, q, scalar, z))
         scalar *= first
         if i + 1 < len(polynomials):
             half = symmetric_product(gram, z, add=gram, beta=first)
-            gram, square = symmetric_product(z, half.mT, add=half, beta=first), None  # (c₀ + z)r(c₀ + z), to rounding
+            gram, powers = symmetric_product(z, half.mT, add=half, beta=first), None  # (c₀ + z)r(c₀ + z), to rounding
     assert q is not None
     return Factor(scalar, q), gram
 

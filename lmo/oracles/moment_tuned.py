@@ -4,57 +4,66 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
-from lmo.balls.base import to_unit_peak
 from lmo.checks import check_dtype, check_number
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
-from lmo.oracles.polar_oracle import check_spectral, in_precision
+from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
+from lmo.oracles.rounding import exactly_scaled
 from lmo.oracles.scales.base import squares, trace
 from lmo.oracles.scales.moments import Moments, inner, moments, on_host
 from lmo.polynomials import Polynomial
-from lmo.polynomials.certify import certify
 from lmo.polynomials.design import designed, minimax
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
+PLANS: dict[tuple[int, ...], float] = {
+    (3,): 0.2801,
+    (3, 2): 0.1201,
+    (3, 3): 0.07312,
+    (3, 2, 2): 0.04875,
+    (3, 3, 2): 0.02968,
+    (3, 3, 3): 0.01795,
+    (3, 3, 2, 2): 0.009873,
+    (3, 3, 3, 2): 0.006012,
+    (3, 3, 3, 3): 0.003653,
+    (3, 3, 3, 2, 2): 0.002421,
+    (3, 3, 3, 3, 2): 0.001474,
+    (3, 3, 3, 3, 3): 0.0008956,
+}  # terms of each step's polynomial (a cubic step saves a product), cheapest first: the l from which it is certified
 ERROR = 0.125  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
 LONG_ERROR = 0.17  # of longer ones, where reaching further down the spectrum is worth more
 GUESS = 0.75  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
+LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all entries that matter
 MOST = 6  # steps
 MARGIN = 0.01  # for rounding between the steps, in half precision
 CUSHION = 0.024
 WIDE = 1.5  # columns over rows from which the Gram form pays
-GRAM_STEPS = 2  # in one block of the Gram form: the rounding error of half precision grows like the slope squared
+SLOPE = 2.5  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
+
+
+def error_of(terms: tuple[int, ...]) -> float:
+    """How far from 1 the singular values that a plan covers may end."""
+    return ERROR if len(terms) <= 3 else LONG_ERROR
 
 
 @functools.cache
-def lowest(steps: int) -> float:
-    """l_k: the smallest l for which k designed steps are certified to bring [l, 1] within their error of 1."""
-    error = ERROR if steps <= 3 else LONG_ERROR
-    low, high = 1e-6, 0.9
-    for _ in range(30):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if certify(design(middle, steps), middle, 1.0).delta > error else (low, middle)
-    return high
-
-
-def design(low: float, steps: int) -> tuple[Polynomial, ...]:
-    """The polynomials of `steps` steps for [low, 1], made for half precision."""
-    return designed(low, steps, margin=MARGIN, cushion=CUSHION).table
+def design(low: float, terms: tuple[int, ...]) -> tuple[Polynomial, ...]:
+    """The polynomials of a plan for [low, 1], made for half precision."""
+    return designed(low, len(terms), terms=terms, margin=MARGIN, cushion=CUSHION).table
 
 
 @functools.cache
 def further(error: float) -> tuple[Polynomial, float]:
     """One more step for an answer whose singular values reach 1 + error, and the lower end of what it brings near 1."""
-    low = lowest(1) * (1 + error)
+    low = PLANS[(3,)] * (1 + error)
     return minimax(low, 1 + error)[0], low
 
 
@@ -90,69 +99,104 @@ class MomentTuned(Oracle):
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
-        x = to_unit_peak(m.mT if tall else m, 2)
-        x = self._polar(in_precision(x.reshape(-1, *x.shape[-2:]), self.dtype or m.dtype))
+        x = m.mT if tall else m
+        answer = self._minus_polar(x.reshape(-1, *x.shape[-2:])).to(m.dtype)
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
-        x = x.to(m.dtype).mul_(-radius).reshape(*m.shape[:-2], *x.shape[-2:])
-        return x.mT if tall else x, memory
+        answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *x.shape[-2:])
+        return answer.mT if tall else answer, memory
 
-    def _polar(self, x: Tensor) -> Tensor:
+    def _minus_polar(self, m: Tensor) -> Tensor:
+        x, m, power = in_reach(m, self.dtype or m.dtype)
         found = moments(x)
-        steps = first_guess(found)
-        if (steps == steps[0]).all():
-            return self._iterate(x, found, int(steps[0]))
-        out = torch.empty_like(x)
-        for k in np.unique(steps).tolist():
-            (rows,) = (steps == k).nonzero()
-            out[rows] = self._iterate(x[rows], found.select(rows), k)
+        plans = first_guess(found)
+        if (plans == plans[0]).all():
+            return self._iterate(x, m, power, found, tuple(PLANS)[plans[0]])
+        out = m.new_empty(m.shape, dtype=torch.promote_types(x.dtype, torch.float32))
+        for k in np.unique(plans).tolist():
+            (rows,) = (plans == k).nonzero()
+            out[rows] = self._iterate(x[rows], m[rows], power[rows], found.select(rows), tuple(PLANS)[k])
         return out
 
-    def _iterate(self, x: Tensor, found: Moments, steps: int) -> Tensor:
-        """`steps` designed steps on all of x (n, a, b), and further ones on those whose answer asks for them."""
-        low, error = lowest(steps), ERROR if steps <= 3 else LONG_ERROR
-        y, before = run_blocks(x, found, design(low, steps))
-        out, left = y, np.arange(x.shape[0])
+    def _iterate(self, x: Tensor, m: Tensor, power: np.ndarray, found: Moments, plan: tuple[int, ...]) -> Tensor:
+        """A plan on all of x = m·power (n, a, b), and further steps on those whose answer asks for them."""
+        low, error, steps = PLANS[plan], error_of(plan), len(plan)
+        y, before = run_blocks(x, found, design(low, plan))
+        out = wide = y.to(torch.promote_types(y.dtype, torch.float32))
+        left, sigma_max = np.arange(x.shape[0]), found.sigma_max / power
         while steps < MOST:
-            weak = unconverged(x, y, before, found.sigma_max, low) > self.tail
+            weak = unconverged(m, wide, before, sigma_max, low) > self.tail
             if not weak.any():
                 break
             if not weak.all():
-                left, x, y = left[weak], x[weak], y[weak]
-                found = found._replace(sigma_max=found.sigma_max[weak])
+                left, m, y, sigma_max = left[weak], m[weak], y[weak], sigma_max[weak]
             steps += 1
             polynomial, end = further(error)
             low, error = low * end / (1 - error), ERROR
             y, before = one_step(y, polynomial)
+            wide = y.to(out.dtype)
             if left.size == out.shape[0]:
-                out = y
+                out = wide
             else:
-                out[left] = y
+                out[left] = wide
         return out
 
 
+def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray]:
+    """(m·power in `dtype`, m, power) with powers of two (n,) that bring ‖m‖_F near 1, or near 8 in float16.
+
+    No square of a product overflows or vanishes then. An m whose own squares do is scaled first, by a power of two.
+    """
+    (size,) = np.sqrt(on_host(squares(m)))
+    if not ((size > LEAST) & (size < 1 / LEAST)).all():
+        m = exactly_scaled(m)
+        (size,) = np.sqrt(on_host(squares(m)))
+    power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(size > 0, size, 1))))
+    if (power == 1).all():
+        return m.to(dtype), m, power
+    factor = float(power[0]) if m.shape[0] == 1 else torch.from_numpy(power).to(m.device).reshape(-1, 1, 1)
+    if torch.float16 in (dtype, m.dtype):  # whose range is short
+        return (m * factor).to(dtype), m, power
+    x = m.to(dtype)  # first: to multiply fewer bytes
+    return x * (factor if isinstance(factor, float) else factor.to(dtype)), m, power
+
+
 def first_guess(found: Moments) -> np.ndarray:
-    """The least k whose ε, guessed from the moments alone, is below `GUESS`; shape (n,)."""
+    """The first of `PLANS` whose ε, guessed from the moments alone, is below `GUESS`; shape (n,)."""
     rows = found.gram.shape[-1]
     nuclear = found.t1**1.5 / np.sqrt(np.where(found.t2 > 0, found.t2, 1))  # ≤ Σσ (Hölder)
     ratio = rows * found.sigma_max / np.where(nuclear > 0, nuclear, 1) / (4 * (1 - ERROR))
-    limits = GUESS / np.array([lowest(k) for k in range(1, MOST)])
-    return 1 + (ratio[:, None] > limits).sum(axis=1)
+    limits = GUESS / np.array(list(PLANS.values())[:-1])
+    return (ratio[:, None] > limits).sum(axis=1)
+
+
+def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:
+    """Runs of steps that the Gram form may take at once: as long as the slope at 0 allows."""
+    most, found, slope = SLOPE * torch.finfo(dtype).eps ** -0.5, [polynomials[:1]], polynomials[0][0]
+    for polynomial in polynomials[1:]:
+        slope *= polynomial[0]
+        if slope > most:
+            found, slope = [*found, ()], polynomial[0]
+        found[-1] += (polynomial,)
+    return found
 
 
 def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, np.ndarray]:
-    """p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of `GRAM_STEPS`; square x: single steps."""
-    size = GRAM_STEPS if x.shape[-1] >= WIDE * x.shape[-2] else 1
-    y, gram, square = x, found.gram, cast("Tensor | None", found.square)
+    """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps."""
+    wide = x.shape[-1] >= WIDE * x.shape[-2]
+    blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
+    y, gram, powers = x, found.gram, found.powers
     unit = np.where(found.sigma_max > 0, found.sigma_max, 1)
-    if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ goes into the coefficients, without a pass
-        polynomials = (divided(polynomials[0], float(unit[0])), *polynomials[1:])
+    first, *others = blocks[0]
+    if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ and the sign go into the coefficients
+        first = divided(first, -float(unit[0]))
     else:
         u = torch.from_numpy(unit).to(x.device).reshape(-1, 1, 1)
-        y, gram, square = ((part / u**k).to(x.dtype) for k, part in ((1, x), (2, found.gram), (4, found.square)))
-    for start in range(0, len(polynomials), size):
-        if start:
-            gram, square = symmetric_product(y, y), None
-        factor, last = gram_factor(gram, polynomials[start : start + size], square)
+        y, gram = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2)))
+        powers = ((powers[0] / u**2).to(powers[0].dtype), (powers[1] / u**4).to(powers[1].dtype))
+    factor, last = gram_factor(gram, (first, *others), powers)
+    y = factor.times(y)
+    for block in blocks[1:]:
+        factor, last = gram_factor(symmetric_product(y, y), block)
         y = factor.times(y)
     if len(polynomials) == 1:
         return y, found.t1 / unit**2
@@ -166,12 +210,12 @@ def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, np.ndarray]:
     return factor.times(x), on_host(trace(gram))[0]
 
 
-def unconverged(x: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float) -> np.ndarray:
-    """ε that singular values below low·σ̄ can account for, estimated from the answer y to x; shape (n,).
+def unconverged(m: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float) -> np.ndarray:
+    """ε that singular values below low·σ̄ can account for, estimated from the answer y to m; shape (n,).
 
     N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
     """
-    size, alignment = on_host(squares(y), inner(x, y))
+    size, alignment = on_host(squares(y), -inner(m, y))
     count = np.minimum(y.shape[-2] - size, 3 * (size - before)).clip(min=0)
     lost = count * sigma_max * low / (4 * (1 - ERROR))
     return np.where(alignment > 0, lost / np.where(alignment > 0, alignment, 1), 0)

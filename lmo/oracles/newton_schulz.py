@@ -30,15 +30,15 @@ def apply_odd_polynomial(x: Tensor, polynomial: Polynomial, gram: Tensor | None 
     return product(z, x, add=x, beta=polynomial[0])
 
 
-def higher_part(gram: Tensor, polynomial: Polynomial, square: Tensor | None = None) -> Tensor:
-    """c₁r + c₂r² + …, the even part of the polynomial over s without its constant."""
+def higher_part(gram: Tensor, polynomial: Polynomial, powers: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """c₁r + c₂r² + …, the even part of the polynomial over s without its constant; powers: r and r², where known."""
     if len(polynomial) < 3:
         return polynomial[1] * gram if len(polynomial) == 2 else torch.zeros_like(gram)
     *low, last = polynomial[1:]
-    if square is None:
+    if powers is None:
         z = symmetric_product(gram, gram, add=gram, beta=low[-1], alpha=last)
     else:
-        z = combine(low[-1], gram, last, square)
+        z = combine(low[-1], powers[0], last, powers[1], gram.dtype)
     for c in reversed(low[:-1]):
         z = symmetric_product(gram, z, add=gram, beta=c)
     return z

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from lmo.checks import check_device
+
+NATIVE = ("avx512_bf16", "amx_bf16", "bf16")  # what processors that multiply bfloat16 call it
 BLOCK = 256  # rows a strip; below two strips, and on GPUs, the plain product is faster (benchmarks/spectral_oracle.py)
+
+
+def fastest_dtype(device: str | torch.device = "cpu") -> torch.dtype:
+    """bfloat16 where the hardware of `device` multiplies it, float32 elsewhere: without that it is emulated, slowly."""
+    device = check_device(device)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
+    if device.type == "cpu":
+        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 may lack it
+        return torch.bfloat16 if any(able.get(name, False) for name in NATIVE) else torch.float32
+    return torch.float32
 
 
 def product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
@@ -39,11 +56,10 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
     return out
 
 
-def combine(a: float, x: Tensor, b: float, y: Tensor) -> Tensor:
-    """a·x + b·y, rounded once: half precisions are added in float32, as their own kernels round a and b too."""
-    if x.dtype.itemsize >= 4:
-        return torch.add(a * x, y, alpha=b)
-    return torch.add(a * x.float(), y.float(), alpha=b).to(x.dtype)
+def combine(a: float, x: Tensor, b: float, y: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """a·x + b·y in `dtype` (None: that of x), rounded once: half precisions are added in float32, unlike in torch."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return torch.add(a * x.to(wide), y.to(wide), alpha=b).to(dtype or x.dtype)
 
 
 def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float, out: Tensor | None = None) -> Tensor:

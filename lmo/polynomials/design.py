@@ -65,7 +65,12 @@ def _turning_points(polynomial: Polynomial, low: float, high: float) -> np.ndarr
 
 @functools.lru_cache(maxsize=1024)
 def designed(
-    low: float, steps: int, high: float = 1.0, terms: int = 3, cushion: float = 0.0, margin: float = 0.0
+    low: float,
+    steps: int,
+    high: float = 1.0,
+    terms: int | tuple[int, ...] = 3,
+    cushion: float = 0.0,
+    margin: float = 0.0,
 ) -> Schedule:
     """`steps` polynomials that bring [low, high] as close to 1 as any composition of their degrees can.
 
@@ -73,7 +78,8 @@ def designed(
     composition is the optimal one (Polar Express, arXiv:2505.16932). `certify` proves what it does.
 
     Args:
-        low, high: the singular values in units of the scale. terms: coefficients a step, 3 for quintics.
+        low, high: the singular values in units of the scale. terms: coefficients a step, 3 for quintics; or one
+            number per step.
         cushion: each step is fitted on [max(l, cushion·u), u] instead and rescaled to be centred on what it does to
             [l, u]: less gain at 0, but no coefficients so large that half precision loses them. Polar Express's table:
             cushion = 0.02407327424182761 from low = 10⁻³.
@@ -89,10 +95,13 @@ def designed(
     check_number("margin", margin, at_least=0.0, below=1.0)
     if check_number("low", low, above=0.0) >= check_number("high", high, above=0.0):
         raise ValueError(f"`low` must be below `high`, got [{low:g}, {high:g}]")
+    counts = (terms,) * steps if isinstance(terms, int) else terms
+    if len(counts) != steps:
+        raise ValueError(f"`terms` must be one integer, or one per step: {steps}, got {terms!r}")
     table, (bottom, top) = [], (float(low), float(high))
-    for _ in range(steps):
+    for count in counts:
         fitted = max(bottom, cushion * top)
-        polynomial, _ = minimax(fitted, top, terms) if fitted < top else _taylor(top, top, terms)
+        polynomial, _ = minimax(fitted, top, count) if fitted < top else _taylor(top, top, count)
         peak = float(max(evaluate(polynomial, x) for x in (*_turning_points(polynomial, bottom, top), top)))
         least = float(evaluate(polynomial, bottom))
         centre = 2 / (least + peak)

@@ -11,10 +11,11 @@ from samples import elements
 from lmo import measure
 from lmo.balls import RmsToRms, Scaled, Spectral
 from lmo.oracles import Adaptive, GramNewtonSchulz, MomentTuned, NewtonSchulz, polar_proof
-from lmo.oracles.moment_tuned import ERROR, LONG_ERROR, MOST, design, lowest
+from lmo.oracles.moment_tuned import LONG_ERROR, PLANS, design, error_of
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.scales import AOL, FrobeniusNorm, MomentBound, Schatten4
 from lmo.polynomials import Schedule
+from lmo.polynomials.certify import certify
 
 SIZE = 8
 
@@ -178,11 +179,15 @@ def test_moment_tuned_reaches_what_it_aims_at(kind, shape) -> None:
 
 
 def test_the_designs_behind_it_cover_what_they_say() -> None:
-    lows = [lowest(k) for k in range(1, MOST + 1)]
+    lows = list(PLANS.values())
     assert lows == sorted(lows, reverse=True)
+    assert [sum(plan) for plan in PLANS] == sorted(sum(plan) for plan in PLANS)  # products, for square matrices
+    for plan, low in PLANS.items():
+        assert certify(design(low, plan), low, 1.0).delta <= error_of(plan)
+        assert certify(design(0.998 * low, plan), 0.998 * low, 1.0).delta > error_of(plan)  # and no number is lazy
     x = torch.logspace(-8, 0, 20001, dtype=torch.float64)
-    for k, low in enumerate(lows, 1):
-        values, error = Schedule("design", design(low, k), None, False, "here")(x), ERROR if k <= 3 else LONG_ERROR
+    for plan, low in PLANS.items():
+        values, error = Schedule("design", design(low, plan), None, False, "here")(x), error_of(plan)
         assert float(values[x >= low].min()) >= 1 - error - 1e-9 and float(values.max()) <= 1 + error + 1e-9
 
 

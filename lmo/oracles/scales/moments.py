@@ -16,7 +16,10 @@ ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it, th
 
 
 class Moments(NamedTuple):
-    """Σσ², Σσ⁴, Σσ⁶, Σσ⁸ and the bound on σ_max that they prove, (n,) on the host; the products behind them."""
+    """Σσ², Σσ⁴, Σσ⁶, Σσ⁸ and the bound on σ_max that they prove, (n,) on the host; the products behind them.
+
+    gram: x xᵀ in the dtype of x. powers: it and its square, in float32 or better.
+    """
 
     t1: np.ndarray
     t2: np.ndarray
@@ -24,22 +27,23 @@ class Moments(NamedTuple):
     t4: np.ndarray
     sigma_max: np.ndarray
     gram: Tensor
-    square: Tensor
+    powers: tuple[Tensor, Tensor]
 
     def select(self, rows: np.ndarray) -> Moments:
         """Those of the matrices `rows` alone."""
         t1, t2, t3, t4, sigma_max = (part[rows] for part in (self.t1, self.t2, self.t3, self.t4, self.sigma_max))
-        return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], self.square[rows])
+        return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], (self.powers[0][rows], self.powers[1][rows]))
 
 
 def moments(x: Tensor) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
     gram = symmetric_product(x, x)
-    square = symmetric_product(gram, gram)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    first, second = gram.to(wide), symmetric_product(gram, gram).to(wide)
     rounding = ROUNDINGS * torch.finfo(x.dtype).eps
-    slack = max(ROUNDINGS * torch.finfo(torch.promote_types(x.dtype, torch.float32)).eps, 2.0**-40)
-    t1, t2, t3, t4 = on_host(trace(gram), squares(gram), inner(gram, square), squares(square))
-    return Moments(t1, t2, t3, t4, largest(t2, t3, t4, rounding, slack), gram, square)
+    slack = max(ROUNDINGS * torch.finfo(wide).eps, 2.0**-40)
+    t1, t2, t3, t4 = on_host(trace(gram), squares(first), inner(first, second), squares(second))
+    return Moments(t1, t2, t3, t4, largest(t2, t3, t4, rounding, slack), gram, (first, second))
 
 
 def on_host(*numbers: Tensor) -> np.ndarray:
