@@ -40,13 +40,14 @@ PLANS: dict[tuple[int, ...], float] = {
 }  # terms of each step's polynomial (a cubic step saves a product), cheapest first: the l from which it is certified
 ERROR = 0.125  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
 LONG_ERROR = 0.17  # of longer ones, where reaching further down the spectrum is worth more
-GUESS = 0.75  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
+GUESS = 0.6  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
+LONG_GUESS = 0.4  # … for longer plans, which decaying spectra get: more of their singular values are small
 LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all entries that matter
 MOST = 6  # steps
 MARGIN = 0.01  # for rounding between the steps, in half precision
 CUSHION = 0.024
 WIDE = 1.5  # columns over rows from which the Gram form pays
-SLOPE = 2.5  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
+SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
 
 
 def error_of(terms: tuple[int, ...]) -> float:
@@ -161,11 +162,11 @@ def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray]
 
 
 def first_guess(found: Moments) -> np.ndarray:
-    """The first of `PLANS` whose ε, guessed from the moments alone, is below `GUESS`; shape (n,)."""
+    """The first of `PLANS` whose ε, guessed from the moments alone, is small enough; shape (n,)."""
     rows = found.gram.shape[-1]
     nuclear = found.t1**1.5 / np.sqrt(np.where(found.t2 > 0, found.t2, 1))  # ≤ Σσ (Hölder)
     ratio = rows * found.sigma_max / np.where(nuclear > 0, nuclear, 1) / (4 * (1 - ERROR))
-    limits = GUESS / np.array(list(PLANS.values())[:-1])
+    limits = np.array([(GUESS if len(plan) <= 3 else LONG_GUESS) / low for plan, low in PLANS.items()][:-1])
     return (ratio[:, None] > limits).sum(axis=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,11 @@ from torch import Tensor
 
 from lmo.checks import check_device
 
-NATIVE = ("avx512_bf16", "amx_bf16", "bf16")  # what processors that multiply bfloat16 call it
-BLOCK = 256  # rows a strip; below two strips, and on GPUs, the plain product is faster (benchmarks/spectral_oracle.py)
+NATIVE = {  # what processors that multiply in a half precision call it
+    torch.bfloat16: ("avx512_bf16", "amx_bf16", "bf16"),
+    torch.float16: ("avx512_fp16", "amx_fp16", "fp16_arith"),
+}
+BLOCK = 256  # rows a strip
 
 
 def fastest_dtype(device: str | torch.device = "cpu") -> torch.dtype:
@@ -19,17 +23,24 @@ def fastest_dtype(device: str | torch.device = "cpu") -> torch.dtype:
     device = check_device(device)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
-    if device.type == "cpu":
-        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 may lack it
-        return torch.bfloat16 if any(able.get(name, False) for name in NATIVE) else torch.float32
-    return torch.float32
+    return torch.bfloat16 if device.type == "cpu" and native(torch.bfloat16) else torch.float32
+
+
+@functools.cache
+def native(dtype: torch.dtype) -> bool:
+    """Whether this processor multiplies matrices of `dtype` in hardware."""
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 may lack it
+    return dtype not in NATIVE or any(able.get(name, False) for name in NATIVE[dtype])
 
 
 def product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
     """beta·add + alpha·x y for batches (n, a, b), (n, b, c): summed in the kernel, rounded once.
 
-    A batch of one goes through the faster kernel for single matrices.
+    A batch of one goes through the faster kernel for single matrices; half precisions that the processor lacks are
+    multiplied in float32 and rounded then, as hardware does it (torch's own emulation is far slower).
     """
+    if _emulated(x):
+        return product(x.float(), y.float(), None if add is None else add.float(), beta, alpha).to(x.dtype)
     if x.shape[0] == 1:
         return _single(x[0], y[0], None if add is None else add[0], beta, alpha).unsqueeze(0)
     if add is None:
@@ -43,8 +54,13 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
     On a CPU large matrices are done one by one, in strips of rows up to the diagonal; the rest is copied. Not under
     autograd, which does not follow writes into a given output.
     """
-    rows = x.shape[-2]
-    if x.device.type != "cpu" or rows < 2 * BLOCK or x.requires_grad or y.requires_grad:
+    if _emulated(x):
+        wide = x.float()
+        other, added = wide if y is x else y.float(), None if add is None else add.float()
+        return symmetric_product(wide, other, added, beta, alpha).to(x.dtype)
+    rows, columns = x.shape[-2:]
+    few = rows < (2 if columns > rows else 3) * BLOCK  # then, and on GPUs, the plain product is faster
+    if x.device.type != "cpu" or few or x.requires_grad or y.requires_grad:
         return product(x, y.mT, add, beta, alpha)
     out = x.new_empty(*x.shape[:-1], rows)
     for i in range(x.shape[0]):
@@ -67,3 +83,7 @@ def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float,
         return torch.addmm(add, x, y, beta=beta, alpha=alpha, out=out)
     xy = torch.mm(x, y, out=out)
     return xy if alpha == 1.0 else xy.mul_(alpha)
+
+
+def _emulated(x: Tensor) -> bool:
+    return x.dtype.itemsize < 4 and x.device.type == "cpu" and not native(x.dtype)
