@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,9 +45,13 @@ def check_number(
 
 def check_integer(name: str, value: Any, at_least: int) -> int:
     """`value` as an int; `ValueError` unless it is a whole number (not a bool) of at least `at_least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < at_least:
+    try:
+        number = at_least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = at_least - 1
+    if number < at_least:
         raise ValueError(f"`{name}` must be an integer >= {at_least}, got {value!r}")
-    return int(value)
+    return number
 
 
 def check_kind(name: str, value: object, kind: type) -> None:
