@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ValueError:
-    """The error for a `name` that no `kind` has; the caller raises it."""
-    names = sorted(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+from lmo.names import unknown_name as unknown_name
 
 
 def check_number(
