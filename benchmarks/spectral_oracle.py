@@ -13,11 +13,11 @@ import argparse
 import math
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from timing import seconds
 from torch import Tensor, nn
 from torch.optim._muon import _zeropower_via_newtonschulz
 
@@ -68,17 +68,6 @@ SPECTRA: dict[str, Callable[[tuple[int, int]], Tensor]] = {
 def theirs(m: Tensor) -> Tensor:
     """torch's answer, with the sign of a direction."""
     return -_zeropower_via_newtonschulz(m, COEFFICIENTS, 5, 1e-7)
-
-
-def seconds(work: Callable[[], object], device: str) -> float:
-    """Wall time of one call."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def gemm_peak(device: str, size: int = 2048) -> float:
