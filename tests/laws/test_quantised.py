@@ -110,6 +110,21 @@ def test_stochastic_rounding_belongs_to_seed_and_step() -> None:
         oracle(m)
 
 
+class Last(Draw):
+    """Every uniform number is the largest there is."""
+
+    def integers(self, purpose: str, high: int, shape) -> Tensor:
+        return super().integers(purpose, high, shape) * 0 + high - 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_uniform_number_moves_no_whole_one(dtype) -> None:
+    """In float32 it would be rounded to 1, and 0 to 1/L."""
+    m = torch.tensor([4.0, -4.0, 2.0, 0.0, -2.0, 0.5], dtype=dtype)
+    answer, (d, _) = Exact(L2())(m)[0].double(), Quantised(Exact(L2()), 2, stochastic=True)(m, None, Last(0, 0))
+    assert (d.double() / answer.abs().max()).tolist() == [-1, 1, 0, 0, 1, 0]
+
+
 def test_stochastic_rounding_is_written_out() -> None:
     """⌊L·d/s + u⌋ with u uniform in [0, 1), from 32 bits."""
     m = elements((3, 4), 2, 2)
