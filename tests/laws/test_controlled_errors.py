@@ -131,6 +131,12 @@ def test_the_choice_weighs_layers_by_their_share() -> None:
     assert 2 in seen
 
 
+def test_ties_keep_the_earlier_candidate() -> None:
+    """Too short and too long are equally bad where the step size is free; the short one is tried first."""
+    m = torch.tensor([1.0, -4.0, 2.0], dtype=torch.float64)
+    assert torch.equal(Perturbed(Exact(L1()), Worst(0.5))(m)[0], 0.5 * L1().lmo(m))
+
+
 def test_worst_of_a_zero_question_is_zero() -> None:
     for ball in (LInf(), L1(), Spectral()):
         m = torch.zeros(2, 3, 4) if ball.core_ndim == 2 else torch.zeros(2, 4)
