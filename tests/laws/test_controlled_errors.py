@@ -179,6 +179,18 @@ def test_a_script_is_followed_and_its_promise_kept_and_attained(runs, longest, s
             torch.testing.assert_close(most, said, rtol=0, atol=1e-9)
 
 
+def test_scripted_follows_its_script() -> None:
+    factors = torch.tensor([[[0.5, 1.5], [1.0, 0.5]], [[1.2, 0.8], [9.0, 9.0]]], dtype=torch.float64)
+    oracle = Scripted(LInf(), factors, torch.tensor([2, 1]))
+    m, memory, seen = torch.tensor([[1.0, -1.0], [1.0, -1.0]]).double(), None, []
+    for _ in range(3):
+        d, memory = oracle(m, memory)
+        seen.append((-d * m).tolist())
+    assert seen == [[[0.5, 1.5], [1.2, 0.8]], [[1.0, 0.5], [1.2, 0.8]], [[0.5, 1.5], [1.2, 0.8]]]
+    promise = oracle.promise()
+    assert promise.delta.tolist() == pytest.approx([0.5, 0.2]) and promise.eta.tolist() == pytest.approx([0.5, 0.2])
+
+
 def test_the_epsilon_of_a_script_is_attained_where_m_lies_on_its_smallest_part() -> None:
     factors = torch.tensor([[[1.4, 0.3, 1.0]]], dtype=torch.float64)
     oracle = Scripted(LInf(), factors, torch.tensor([1]))

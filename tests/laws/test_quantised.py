@@ -1,8 +1,7 @@
-"""Quantised and rounded answers, entry by entry in exact rationals; their promise, their randomness, their layers."""
+"""Quantised answers, entry by entry in exact rationals; their promise, their randomness, their layers."""
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 import numpy as np
@@ -247,29 +246,6 @@ def test_batches_of_any_shape_are_answered_one_by_one(wrap) -> None:
     for i in np.ndindex(2, 3):
         alone, _ = wrap(Exact(Frobenius()))(m[i], None, Draw(int(seeds[i]), 4))
         torch.testing.assert_close(whole[i], alone, rtol=0, atol=1e-14)
-
-
-# Rounded
-
-
-@pytest.mark.parametrize(("dtype", "digits"), [(torch.bfloat16, 8), (torch.float16, 11), (torch.float32, 24)])
-def test_rounding_goes_to_the_nearest_number_with_so_many_binary_digits(dtype, digits) -> None:
-    m = elements((6, 7), 2)
-    before, (after, memory) = Exact(Frobenius())(m)[0], Rounded(Exact(Frobenius()), dtype)(m, "kept")
-    assert after.dtype == torch.float64 and memory == "kept"
-    for x, y in zip(before.flatten().tolist(), after.flatten().tolist(), strict=True):
-        unit = Fraction(2) ** (math.frexp(x)[1] - digits)
-        assert abs(Fraction(y) - Fraction(x)) <= unit / 2 and (Fraction(y) / unit).denominator == 1
-    assert Rounded(Exact(Frobenius()), dtype).promise() is None
-
-
-def test_rounding_every_layer_and_a_wider_dtype() -> None:
-    m = (elements((2, 3), 0), elements((4,), 1))
-    ball = Product((Spectral(), L2()))
-    rounded, plain = Rounded(Exact(ball))(m)[0], Exact(ball)(m)[0]
-    assert all(torch.equal(a, b.bfloat16().double()) for a, b in zip(rounded, plain, strict=True))
-    low = m[0].bfloat16()
-    assert torch.equal(Rounded(Exact(Spectral()), torch.float32)(low)[0], Exact(Spectral())(low)[0])
 
 
 BAD = {
