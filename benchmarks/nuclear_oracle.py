@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from scipy.sparse.linalg import svds
+from timing import seconds
 from torch import Tensor
 
 from lmo import Draw
@@ -41,17 +41,6 @@ def spectra(size: int, device: str) -> dict[str, Tensor]:
         "spiked": third / size**0.5 + 3 * torch.outer(u[:, 0], v[:, 0]),
     }
     return {name: m.to(device) for name, m in made.items()}
-
-
-def seconds(work: Callable[[], Any], device: str) -> float:
-    """Wall time of one call."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def contenders(m: Tensor, device: str) -> dict[str, Callable[[], Any]]:

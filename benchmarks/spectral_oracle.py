@@ -15,11 +15,11 @@ import argparse
 import math
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from timing import seconds
 from torch import Tensor, nn
 from torch.optim._muon import _zeropower_via_newtonschulz
 
@@ -85,17 +85,6 @@ def in_single(m: Tensor) -> Tensor:
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return -(x.T if m.shape[0] > m.shape[1] else x)
-
-
-def seconds(work: Callable[[], object], device: str) -> float:
-    """Wall time of one call."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def gemm_peak(device: str, dtype: torch.dtype, size: int = 2048) -> float:

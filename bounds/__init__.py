@@ -36,7 +36,7 @@ class _Theorems(Mapping[str, "Theorem"]):
         by_label = {theorem.label: theorem for theorem in self._by_name.values()}
         found = self._by_name.get(name) or by_label.get(name)
         if found is None:
-            from bounds.evaluate import unknown_name
+            from lmo.names import unknown_name
 
             raise _UnknownTheorem(str(unknown_name("theorem", name, [*self._by_name, *by_label])))
         return found

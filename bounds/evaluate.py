@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,16 +11,9 @@ import sympy as sp
 
 from bounds.memory import zero_start
 from bounds.symbols import CONSTANTS, b, c, delta, epsilon, eta
+from lmo.names import unknown_name
 
 Numbers = dict[str, np.ndarray]
-
-
-def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ValueError:
-    """The error for a `name` that is none of `allowed`; the caller raises it."""
-    names = sorted(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
 
 
 def code_names(expression: sp.Expr) -> list[str]:

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from bounds.evaluate import unknown_name
 from bounds.symbols import CONSTANTS
+from lmo.names import unknown_name
 
 MOST = 100_000  # rows of one range
 _BY_SYMBOL = {str(constant.symbol): code for code, constant in CONSTANTS.items()}

@@ -17,7 +17,7 @@ from experiments.problems.base import Problem
 from experiments.trajectory import dataset
 from lmo.checks import check_device, check_integer, check_kind, check_numbers
 from lmo.elements import Element, inner, map_layers, norm2, scaled, subtract, zeros_like
-from lmo.method import Method
+from lmo.method import Method, Move
 from lmo.momentum import NoMomentum
 from lmo.oracles.base import alignment_deficit, measure
 from lmo.randomness import Draw
@@ -52,23 +52,14 @@ def run(
     Raises:
         TypeError, ValueError: bad arguments, or a run that left the finite numbers (says which and when).
     """
-    check_kind("problem", problem, Problem)
-    check_kind("method", method, Method)
-    if np.ndim(seeds) != 1:
-        raise ValueError(f"`seeds` must be a list of integers, one per run, got {seeds!r}")
-    if check_integer("steps", steps, at_least=0) < 1 or len(seeds) < 1:
-        raise ValueError(f"`steps` and the number of seeds must be at least 1, got {steps} and {len(seeds)}")
-    if record not in ("all", "metric"):
-        raise ValueError(f"`record` must be 'all' or 'metric', got {record!r}")
-    check_numbers("step_size", step_size, above=0.0)
+    _check(problem, method, steps, step_size, seeds, record)
     ball, runs = method.oracle.ball, len(seeds)
     problem.check_ball(ball)
     where = check_device(device)
     step_size = step_size.to(where) if isinstance(step_size, Tensor) else step_size
     state = method.init(map_layers(lambda a: a.to(where), problem.start(runs)))
-    parts = Parts(method, alpha, runs, where)
+    recorder = Recorder(problem, method, Parts(method, alpha, runs, where), delta_every)
     columns: dict[str, list[Tensor]] = {}
-    before: Any = None
     objective = problem.value(state.x)
     for k in range(steps):
         draw = Draw(np.asarray(seeds), k, where)
@@ -86,30 +77,60 @@ def run(
         following = problem.value(state.x)
         row: Columns = {"objective": objective, "gradient_norm": ball.dual_norm(gradient)}
         if record == "all":
-            row |= {"objective_next": following, "step_size": _per_run(move.step, objective)}
-            row |= parts.record(gradient, fresh, move.fed, move.direction, row["gradient_norm"])
-            row["gradient_change"] = (
-                torch.zeros_like(objective) if before is None else ball.dual_norm(subtract(gradient, before))
-            )
-            std = problem.noise_std_at(x) if sample is not None else None
-            row["noise_std"] = torch.zeros_like(objective) if std is None else std.to(objective)
-            measured = delta_every and k % delta_every == 0
-            row["delta"] = (
-                measure(ball, move.fed, move.direction).delta if measured else torch.full_like(objective, torch.nan)
-            )
-        if not torch.isfinite(following).all():
-            bad = int((~torch.isfinite(following)).nonzero()[0])
-            raise ValueError(
-                f"run {bad} left the finite numbers at step {k}: its step size is too large for this problem"
-            )
+            row["objective_next"] = following
+            row |= recorder.columns(k, x, gradient, fresh, move, row)
+        _check_finite(following, k)
         for name, values in row.items():
             columns.setdefault(name, []).append(values)
-        objective, before = following, gradient
+        objective = following
         if tick:
             tick()
     table = {name: torch.stack(values, -1).cpu().numpy() for name, values in columns.items()}
     coordinates = {"seed": np.asarray(seeds), "objective_last": objective.cpu().numpy()}
     return dataset(table, coordinates, problem=problem.name, ball=ball.name, steps=steps)
+
+
+def _check(problem: Any, method: Any, steps: Any, step_size: Any, seeds: Any, record: Any) -> None:
+    check_kind("problem", problem, Problem)
+    check_kind("method", method, Method)
+    if np.ndim(seeds) != 1:
+        raise ValueError(f"`seeds` must be a list of integers, one per run, got {seeds!r}")
+    if check_integer("steps", steps, at_least=0) < 1 or len(seeds) < 1:
+        raise ValueError(f"`steps` and the number of seeds must be at least 1, got {steps} and {len(seeds)}")
+    if record not in ("all", "metric"):
+        raise ValueError(f"`record` must be 'all' or 'metric', got {record!r}")
+    check_numbers("step_size", step_size, above=0.0)
+
+
+def _check_finite(objective: Tensor, step: int) -> None:
+    if not torch.isfinite(objective).all():
+        bad = int((~torch.isfinite(objective)).nonzero()[0])
+        raise ValueError(
+            f"run {bad} left the finite numbers at step {step}: its step size is too large for this problem"
+        )
+
+
+class Recorder:
+    """The columns of a step beyond the metric; it keeps the gradient of the step before."""
+
+    def __init__(self, problem: Problem, method: Method, parts: Parts, delta_every: int) -> None:
+        self.problem, self.ball, self.parts, self.delta_every = problem, method.oracle.ball, parts, delta_every
+        self.before: Any = None
+
+    def columns(self, k: int, x: Element, gradient: Element, fresh: Element, move: Move, metric: Columns) -> Columns:
+        """Those of step k, which moved from x; `fresh` is `gradient` itself where there is no noise."""
+        zero = torch.zeros_like(metric["objective"])
+        row = {"step_size": _per_run(move.step, zero)}
+        row |= self.parts.record(gradient, fresh, move.fed, move.direction, metric["gradient_norm"])
+        row["gradient_change"] = zero if self.before is None else self.ball.dual_norm(subtract(gradient, self.before))
+        std = None if fresh is gradient else self.problem.noise_std_at(x)
+        row["noise_std"] = zero if std is None else std.to(zero)
+        measured = self.delta_every and k % self.delta_every == 0
+        row["delta"] = (
+            measure(self.ball, move.fed, move.direction).delta if measured else torch.full_like(zero, torch.nan)
+        )
+        self.before = gradient
+        return row
 
 
 def _per_run(value: Any, like: Tensor) -> Tensor:

@@ -77,31 +77,13 @@ def judge(
     means = {name: float(share.mean()) for name, share in shares.items()}
     loosest = max(means, key=lambda n: means[n]) if means else "none"
     total = sum(means.values())
-    broken = certificate.first_violation(theorem, columns, constants)
-    doubtful = _broken_in_expectation(theorem, columns, constants, cells)
+    broken = _broken(theorem, columns, constants) or _broken_in_expectation(theorem, columns, constants, cells)
     trivial = float(np.sqrt(2 * constants["smoothness"] * constants["initial_gap"]))
-    status, reason = "holds", ""
-    if measured - width > bound * (1 + SLACK):
-        status, reason = "violated", f"measured {measured:.6g} ± {width:.2g} is above the bound {bound:.6g}"
-    elif broken is not None or doubtful is not None:
-        status = "violated"
-    elif measured > bound * (1 + SLACK):
-        status, reason = "undecided", "above the bound, but within the noise of the seeds"
-    elif bound >= trivial:
-        status, reason = "vacuous", f"smoothness alone keeps the gradient below √(2LΔ) = {trivial:.4g}"
-    where = doubtful
-    if broken is not None:
-        where = f"`{broken.inequality}` fails at step {broken.step} of run {broken.run} by {-broken.slack:.3g}"
-    if where is not None:
-        reason = f"{where}; {reason}" if reason else where
-    if status == "violated" and constants_are == "estimate":
-        status, reason = "undecided", f"an estimated constant was too small, or the claim is wrong: {reason}"
+    status, reason = _status(measured, width, bound, trivial, broken, estimated=constants_are == "estimate")
     share = means[loosest] / total if total > 0 else 0.0
     return Verdict(
         theorem=theorem.name,
-        problem=about["problem"],
-        ball=about["ball"],
-        oracle=about["oracle"],
+        **{key: about[key] for key in ("problem", "ball", "oracle")},
         delta=float(about["delta"]),
         status=status,
         measured=measured,
@@ -115,6 +97,34 @@ def judge(
         constants=constants_are,
         reason=reason,
     )
+
+
+def _status(
+    measured: float, width: float, bound: float, trivial: float, broken: str | None, *, estimated: bool
+) -> tuple[str, str]:
+    """The status of a cell and its reason; `broken` says which inequality of the proof fails, `trivial` is √(2LΔ)."""
+    status, reason = "holds", ""
+    if measured - width > bound * (1 + SLACK):
+        status, reason = "violated", f"measured {measured:.6g} ± {width:.2g} is above the bound {bound:.6g}"
+    elif broken is not None:
+        status = "violated"
+    elif measured > bound * (1 + SLACK):
+        status, reason = "undecided", "above the bound, but within the noise of the seeds"
+    elif bound >= trivial:
+        status, reason = "vacuous", f"smoothness alone keeps the gradient below √(2LΔ) = {trivial:.4g}"
+    if broken is not None:
+        reason = f"{broken}; {reason}" if reason else broken
+    if status == "violated" and estimated:
+        return "undecided", f"an estimated constant was too small, or the claim is wrong: {reason}"
+    return status, reason
+
+
+def _broken(theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, float]) -> str | None:
+    """The first inequality that fails on a single step of a run; None where none does."""
+    found = certificate.first_violation(theorem, columns, constants)
+    if found is None:
+        return None
+    return f"`{found.inequality}` fails at step {found.step} of run {found.run} by {-found.slack:.3g}"
 
 
 def _broken_in_expectation(

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> ValueError:
-    """The error for a `name` that no `kind` has; the caller raises it."""
-    names = sorted(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+from lmo.names import unknown_name as unknown_name
 
 
 def check_number(
@@ -44,9 +37,13 @@ def check_number(
 
 def check_integer(name: str, value: Any, at_least: int) -> int:
     """`value` as an int; `ValueError` unless it is a whole number (not a bool) of at least `at_least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < at_least:
+    try:
+        number = at_least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = at_least - 1
+    if number < at_least:
         raise ValueError(f"`{name}` must be an integer >= {at_least}, got {value!r}")
-    return int(value)
+    return number
 
 
 def check_kind(name: str, value: object, kind: type) -> None:

@@ -83,13 +83,8 @@ class Method:
             TypeError, ValueError: NaN or infinite gradients, wrong shapes, numbers out of range.
         """
         core_ndim = self.oracle.ball.core_ndim
-        self.oracle.ball.check("gradient", gradient)
-        self.oracle.ball.check_pair(state.x, gradient)
-        if gradient_before is not None:
-            raise ValueError(f"`gradient_before` is not used by the momentum {self.momentum.name!r}; leave it out")
-        check_per_run("step_size", step_size, state.x, core_ndim)
-        for size in step_size if isinstance(step_size, tuple) else (step_size,):
-            check_numbers("step_size", size, at_least=0.0)
+        self._check_gradient(gradient, gradient_before, state.x)
+        self._check_step_size(step_size, state.x)
         self._check_alpha(alpha, state.x)
         buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim)
         gamma, decay = self.step_rule(step_size, fed, self.oracle.ball)
@@ -97,14 +92,20 @@ class Method:
         if self.weight_decay:
             shrink = scaled_number(decay, self.weight_decay)
             x = scaled(x, complement(shrink), core_ndim)
-        harm = None
-        if objective is not None:
-
-            def harm(d: Element) -> Tensor:
-                return objective(add_scaled(x, d, gamma, core_ndim))
-
+        harm = None if objective is None else lambda d: objective(add_scaled(x, d, gamma, core_ndim))
         direction, memory = self.oracle(fed, state.memory, draw, harm)
         return State(add_scaled(x, direction, gamma, core_ndim), buffer, memory), Move(fed, direction, gamma)
+
+    def _check_gradient(self, gradient: Element, before: Element | None, x: Element) -> None:
+        self.oracle.ball.check("gradient", gradient)
+        self.oracle.ball.check_pair(x, gradient)
+        if before is not None:
+            raise ValueError(f"`gradient_before` is not used by the momentum {self.momentum.name!r}; leave it out")
+
+    def _check_step_size(self, step_size: PerRun, x: Element) -> None:
+        check_per_run("step_size", step_size, x, self.oracle.ball.core_ndim)
+        for size in step_size if isinstance(step_size, tuple) else (step_size,):
+            check_numbers("step_size", size, at_least=0.0)
 
     def _check_alpha(self, alpha: PerRun | None, x: Element) -> None:
         if not self.momentum.needs_alpha:

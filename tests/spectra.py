@@ -7,6 +7,9 @@ import torch
 from samples import elements
 from torch import Tensor
 
+from lmo import measure
+from lmo.balls import Spectral
+
 SPECTRA = {
     "flat": lambda n: np.ones(n),
     "gaussian": lambda n: np.sqrt(np.linspace(1, 1e-3, n)),
@@ -33,3 +36,14 @@ def true_gap(m: Tensor, d: Tensor) -> float:
     u, _, vt = np.linalg.svd(m.double().numpy())
     u, v = u[:, 0].astype(np.longdouble), vt[0].astype(np.longdouble)
     return float(1 + (a * b).sum() / (u @ a @ v / np.sqrt((u @ u) * (v @ v))))
+
+
+def best_of_rank(m: Tensor, rank: int) -> Tensor:
+    """The smallest ε of any answer of this rank in the ball: 1 − Σ_{i≤rank} σ_i/Σσ (von Neumann)."""
+    s = torch.linalg.svdvals(m)
+    return 1 - s[..., :rank].sum(-1) / s.sum(-1)
+
+
+def epsilon(m: Tensor, d: Tensor) -> Tensor:
+    """That of `d` as an answer for the spectral ball."""
+    return measure(Spectral(), m, d).epsilon

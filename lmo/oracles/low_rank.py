@@ -65,17 +65,18 @@ class LowRank(LowRankOracle):
     memory).
 
     While M changes slowly this is subspace iteration over the calls, and PQᵀ tends to the leading part of the polar
-    factor; at first Q₋ is Gaussian. Dion divides R by its column norms instead, which leaves the ball (by up to
-    √rank) as R's columns are not orthogonal. ⟨M, d̂⟩ is minus the sum of the diagonal of R = QT. Cost: 2 products
-    with `rank` columns, 2 thin QR. Source: Ahn et al., Dion, arXiv:2504.05295; QR in place of column norms:
-    Orth-Dion, arXiv:2605.16341.
+    factor; at first Q₋ is Gaussian, and so again is a column that caught nothing (0 in d̂), which else might never see M
+    again. Dion divides R by its column norms instead, which leaves the ball (by up to √rank) as R's columns are not
+    orthogonal. ⟨M, d̂⟩ is minus the sum of the diagonal of R = QT. The memory has the dtype of M. Cost: 2 products with
+    `rank` columns, 2 thin QR. Source: Ahn et al., Dion, arXiv:2504.05295; QR in place of column norms: Orth-Dion,
+    arXiv:2605.16341.
 
     Args:
         rank: of the answer, from 1 to min(a, b).
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
 
     Raises:
-        ValueError: rank > min(a, b), or a memory (…, b, rank) of other matrices.
+        ValueError: rank > min(a, b), or a memory other than (…, b, rank).
     """
 
     ball: NormBall = field(default_factory=Spectral)
@@ -85,17 +86,25 @@ class LowRank(LowRankOracle):
     def examples(cls) -> list[tuple[Oracle, tuple]]:
         return [(cls(1), (3, 4)), (cls(2), (5, 2))]
 
+    def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        direction, memory = super()._direction(m, memory, draw, harm)
+        return direction, memory.to(m.dtype)  # an optimiser that loads its state casts it to this dtype
+
     def _factors(self, x: Tensor, memory: Any, draw: Draw | None) -> tuple[Tensor, Tensor, Any]:
         shape = (*x.shape[:-2], x.shape[-1], self.rank)
+        if memory is not None and (not isinstance(memory, Tensor) or memory.shape != shape):
+            got = tuple(memory.shape) if isinstance(memory, Tensor) else repr(memory)
+            raise ValueError(f"the memory of LowRank({self.rank}) must be {shape} here, got {got}")
         before = self._start(x, self.rank, draw) if memory is None else memory.to(x.dtype)
-        if before.shape != shape:
-            raise ValueError(f"the memory of LowRank({self.rank}) must be {shape} here, got {tuple(before.shape)}")
         left = torch.linalg.qr(x @ before).Q
         right, triangle = torch.linalg.qr(x.mT @ left)
         diagonal = triangle.diagonal(dim1=-2, dim2=-1)
         noise = max(x.shape[-2:]) * torch.finfo(x.dtype).eps * diagonal.abs().amax(-1, keepdim=True)
-        signs = torch.where(diagonal.abs() > noise, diagonal.sign(), 0)
-        return left, right * signs.unsqueeze(-2), right
+        caught = (diagonal.abs() > noise).unsqueeze(-2)
+        if memory is not None:
+            before = right if bool(caught.all()) else self._start(x, self.rank, draw)
+        signs = torch.where(caught, diagonal.sign().unsqueeze(-2), 0)
+        return left, right * signs, torch.where(caught, right, before)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ class RandomisedSvd(LowRankOracle):
     Halko, Martinsson & Tropp, SIAM Review 53 (2011) 217–288, algorithms 4.4 and 5.1; with oversampling p ≥ 2 their
     theorem 10.5 gives E‖M − QQᵀM‖_F ≤ √(1 + rank/(p − 1))·(Σ_{i>rank} σ_i²)^½ at q = 0. Unless rank + p ≥ min(a, b),
     where the answer is exact for its rank, ε is whatever Ω makes it. Cost: 2q + 2 products with rank + p columns, as
-    many QR, one SVD of (rank + p) × b.
+    many QR less one, one SVD of (rank + p) × b.
 
     Args:
         rank: of the answer, from 1 to min(a, b).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lmo.oracles.rounding import UNIT, frobenius, gamma, shift_to_positive
+from lmo.oracles.rounding import TINY, UNIT, frobenius, gamma, shift_to_positive
 
 SHIFTS = (2.0**-40, 2.0**-30)  # of tr H, tried in turn
 EXCESSES = (2.0**-40, 2.0**-26, 2.0**-13, 2.0**-7, 2.0**-4)  # of ‖O‖₂ over 1, tried in turn
@@ -14,6 +14,7 @@ EXCESSES = (2.0**-40, 2.0**-26, 2.0**-13, 2.0**-7, 2.0**-4)  # of ‖O‖₂ ove
 def nuclear_norm_bound(g: Tensor, o: Tensor, size: Tensor) -> Tensor:
     """An upper bound on ‖G‖_* for g, o (n, a, b) in float64, a ≤ b, given ‖O‖₂ ≤ `size` (n,); inf where none is proved.
 
+    g comes from `exactly_scaled` (peak in [½, 1), or 0): products that underflow are not accounted for.
     With any symmetric H, G = HO + R gives ‖G‖_* ≤ ‖O‖₂‖H‖_* + √a‖R‖_F, and ‖H‖_* ≤ tr H + 2aτ once H + τI ⪰ 0.
     H = (OGᵀ + GOᵀ)/2 as computed, whatever its rounding; only R and the positivity of H need error bounds.
     """
@@ -36,9 +37,12 @@ def nuclear_norm_bound(g: Tensor, o: Tensor, size: Tensor) -> Tensor:
 
 
 def spectral_norm_bound(o: Tensor) -> Tensor:
-    """An upper bound on ‖O‖₂ for o (n, a, b) in float64, a ≤ b: (1+t)²I − OOᵀ ⪰ 0 by Cholesky, else ‖OOᵀ‖_∞^½."""
+    """An upper bound on ‖O‖₂ for o (n, a, b) in float64, a ≤ b: (1+t)²I − OOᵀ ⪰ 0 by Cholesky, else ‖OOᵀ‖_∞^½.
+
+    It holds for tiny entries too, whose products underflow, but is never below 1e-154.
+    """
     gram = o @ o.mT
-    error = gamma(o.shape[-1]) * frobenius(o) ** 2
+    error = gamma(o.shape[-1]) * frobenius(o) ** 2 + 2 * o[0].numel() * TINY  # each of a·b sums loses b·TINY, ‖·‖_F
     rows = gram.abs().sum(-1).amax(-1) * (1 + gamma(gram.shape[-1]))
     best = (rows + error).sqrt() * (1 + 4 * UNIT)
     for excess in EXCESSES:

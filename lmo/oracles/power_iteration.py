@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls import Nuclear, Scaled
+from lmo.checks import check_integer
 from lmo.oracles.base import Oracle
 from lmo.oracles.products import product
 from lmo.oracles.proof import Proof
@@ -35,9 +36,8 @@ class PowerIteration(RankOneOracle):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, value, least in (("iterations", self.iterations, 0), ("vectors", self.vectors, 1)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"`{name}` must be an integer >= {least}, got {value!r}")
+        check_integer("iterations", self.iterations, at_least=0)
+        check_integer("vectors", self.vectors, at_least=1)
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:

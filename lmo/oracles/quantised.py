@@ -10,10 +10,12 @@ from torch import Tensor
 
 from lmo.balls import L1, LInf, MaxRow, NormBall, Scaled, Spectral
 from lmo.balls.base import safe_divide
+from lmo.balls.spectral import working
 from lmo.checks import check_integer, check_kind
 from lmo.elements import map_layers
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.oracles.exact import Exact
+from lmo.oracles.proof import without_proof
 from lmo.randomness import Draw
 
 AXES = (None, -1, -2)
@@ -27,16 +29,17 @@ class Quantised(Oracle):
     |entry|.
 
     The entry of size s stays as it is, 0 too; every other one moves by at most s/(2L), stochastic: less than s/L,
-    without bias. Hence, for every input: exact answers for ℓ∞ and ℓ1, whose entries are 0 and ±radius, are kept; for
-    ℓ∞ and an oracle with the promise (δ, ε, η), ‖e‖_∞ ≤ h(1 + η) with h = 1/(2L) or 1/L gives (δ + h(1 + η), ε + h(1
-    + η), η). In other norms ‖e‖ grows with the shape (up to √(ab)·h for Spectral, √b·h for MaxRow), and nothing is
-    promised.
+    without bias; the rounding to the dtype of m comes on top. Hence, for every input: exact answers for ℓ∞ and ℓ1,
+    whose entries are 0 and ±radius, are kept; for ℓ∞ and an oracle with the promise (δ, ε, η), ‖e‖_∞ ≤ h(1 + η) with
+    h = 1/(2L) or 1/L gives (δ + h(1 + η), ε + h(1 + η), η). In other norms ‖e‖ grows with the shape (up to √(ab)·h for
+    Spectral, √b·h for MaxRow), and nothing is promised.
 
     Args:
         oracle: whose answers are rounded.
         bits: from 2 to 16, the sign included.
         axis: one scale s per element (None), per row (−1) or per column (−2).
-        stochastic: round up with the probability that makes the mean right, from `draw` (purpose "quantisation").
+        stochastic: round up with the probability that makes the mean right, from `draw` (purpose "quantisation i" for
+            layer i, 0 where there is one).
 
     Raises:
         ValueError: axis −2 and elements that are no matrices; `stochastic` and no `draw`.
@@ -52,7 +55,7 @@ class Quantised(Oracle):
         check_kind("oracle", self.oracle, Oracle)
         if check_integer("bits", self.bits, at_least=2) > MOST:
             raise ValueError(f"`bits` must be an integer from 2 to {MOST}, got {self.bits!r}")
-        if self.axis not in AXES:
+        if self.axis not in AXES or isinstance(self.axis, float):
             raise ValueError(f"`axis` must be None (one scale), -1 (one per row) or -2 (per column), got {self.axis!r}")
         if self.axis == -2 and any(n < 2 for n in self._core_ndims):
             raise ValueError(f"`axis` = -2 is one scale per column of a matrix; {self.ball!r} holds vectors")
@@ -101,17 +104,18 @@ class Quantised(Oracle):
             )
         direction, memory = self.oracle._direction(m, memory, draw, harm)
         layers = iter(enumerate(self._core_ndims))
-        return map_layers(lambda d: self._quantised(d, *next(layers), draw), direction), memory
+        return map_layers(lambda d: self._quantised(d, *next(layers), draw), direction), without_proof(memory)
 
     def _quantised(self, d: Tensor, layer: int, core_ndim: int, draw: Draw | None) -> Tensor:
-        """Layer number `layer` of an answer, rounded."""
+        """Layer number `layer` of an answer, rounded; in float32 or better, as half precisions have too few digits."""
+        wide = working(d)
         dims = (self.axis,) if self.axis else tuple(range(-core_ndim, 0))
-        scale = d.abs().amax(dims, keepdim=True)
-        exact = safe_divide(d, scale) * self.levels
+        scale = wide.abs().amax(dims, keepdim=True)
+        exact = safe_divide(wide, scale) * self.levels
         if self.stochastic and draw is not None:
             purpose = f"quantisation {layer}"
             uniform = draw.integers(purpose, _UNIFORM, d.shape[d.ndim - core_ndim :]).to(torch.float64) / _UNIFORM
-            whole = (exact.double() + uniform).floor().clamp(-self.levels, self.levels).to(d.dtype)
+            whole = (exact.double() + uniform).floor().clamp(-self.levels, self.levels).to(wide.dtype)
         else:
             whole = exact.round()
-        return whole / self.levels * scale
+        return (whole / self.levels * scale).to(d.dtype)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 UNIT = 2.0**-53
+TINY = 2.0**-1022  # what a product may lose by underflow, where subnormal numbers are flushed to 0 too
 
 
 def gamma(operations: int) -> float:
@@ -36,7 +37,7 @@ def shift_to_positive(symmetric: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]
 
 
 def exactly_scaled(x: Tensor) -> Tensor:
-    """x / 2^k per matrix (…, a, b) with peak in [½, 1): a power of two rounds nothing. 0 stays 0."""
+    """x / 2^k per matrix (…, a, b) with peak in [½, 1), smaller for subnormal ones: it rounds nothing. 0 stays 0."""
     peak = torch.maximum(x.amax((-2, -1), keepdim=True), -x.amin((-2, -1), keepdim=True))
     most = math.frexp(torch.finfo(x.dtype).max)[1] - 2  # 2^most is finite
     return x * torch.ldexp(torch.ones_like(peak), -torch.frexp(peak).exponent.clamp(min=-most))

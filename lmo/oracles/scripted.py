@@ -20,7 +20,7 @@ class Scripted(Oracle):
     Args:
         ball: one that scales part by part (`NormBall.parts`).
         factors: shape (runs, longest period, parts), entries ≥ 0.
-        period: how many rows of the script each run uses, shape (runs,).
+        period: how many rows of the script each run uses, integers of shape (runs,).
 
     Promises δ = max |factor − 1|, ε = 1 − min factor, η = max factor − 1. Its memory is the number of the step.
     """
@@ -37,6 +37,8 @@ class Scripted(Oracle):
             )
         if period.min() < 1 or period.max() > factors.shape[1]:
             raise ValueError(f"`period` must lie in [1, {factors.shape[1]}], got {period.tolist()}")
+        if period.is_floating_point():
+            raise TypeError(f"`period` must be a tensor of integers, got {period.dtype}")
         self.ball = ball
         self.factors = factors
         self.period = period

@@ -41,10 +41,18 @@ def classical(order: int) -> Schedule:
 def law(order: int, steps: int, s_min: float) -> float:
     """Closed form: δ = ε ≤ 1 − √(1 − (1 − s_min²)^{(κ+1)^q}) after q steps from s in [s_min, 1]; and η ≤ 0.
 
-    Source: arXiv:2601.19156, Theorem 2 (paper_notes.md, Newton–Schulz). `ValueError`: s_min outside (0, 1].
+    Source: arXiv:2601.19156, Theorem 2 (paper_notes.md, Newton–Schulz). `ValueError`: s_min outside (0, 1], order < 1,
+    steps < 0.
     """
+    check_integer("order", order, at_least=1)
+    check_integer("steps", steps, at_least=0)
     if check_number("s_min", s_min, above=0.0) > 1:
         raise ValueError(f"`s_min` must be at most 1, the scaled norm, got {s_min}")
-    log_residual = (order + 1) ** steps * math.log1p(-(s_min**2)) if s_min < 1 else -math.inf
-    residual = math.exp(log_residual)
-    return residual / (1 + math.sqrt(1 - residual))  # 1 − √(1 − r), without cancellation
+    if s_min == 1:
+        return 0.0
+    once = -math.log1p(-(s_min**2))
+    log_decay = steps * math.log(order + 1) + (math.log(once) if once > 0 else 2 * math.log(s_min))
+    if log_decay > 7:  # e^(−e^7) is 0 in float64, and (κ + 1)^q may overflow
+        return 0.0
+    decay = math.exp(log_decay)
+    return math.exp(-decay) / (1 + math.sqrt(-math.expm1(-decay)))  # 1 − √(1 − r), without cancellation

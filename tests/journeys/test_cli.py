@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import csv
-import importlib.util
-import io
-import json
 import re
 import shlex
 import subprocess
@@ -19,8 +16,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import typer.main
+from command_line import Said, lmo, strict_json
 from matplotlib.image import imread
-from rich.console import Console
 
 import bounds
 import figures
@@ -29,29 +26,6 @@ from experiments.studies import geometry
 
 COMMANDS = list(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 HEAVY = {"torch", "sympy", "matplotlib", "scipy", "sklearn", "xarray"}
-
-
-class Said(NamedTuple):
-    """What a command left behind: its exit status, and what it printed without colours."""
-
-    status: int
-    out: str
-    err: str
-
-
-def lmo(*words: str, width: int = 80) -> Said:
-    """`lmo words…` in this process, on a terminal of `width` columns; an exception that is no exit fails the test."""
-    with (
-        mock.patch.object(sys, "argv", ["lmo", *words]),
-        mock.patch.object(cli, "console", Console(width=width)),
-        mock.patch.object(cli, "errors", Console(stderr=True, width=width)),
-        contextlib.redirect_stdout(io.StringIO()) as out,
-        contextlib.redirect_stderr(io.StringIO()) as err,
-        pytest.raises(SystemExit) as end,
-    ):
-        cli.main()
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err)]
-    return Said(int(end.value.code or 0), *plain)
 
 
 def example(command: str) -> list[str]:
@@ -82,11 +56,6 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Verified:
     home = tmp_path_factory.mktemp("home")
     with contextlib.chdir(home):
         return Verified(home, lmo(*example("verify")))
-
-
-def strict_json(text: str) -> Any:
-    """JSON without NaN and Infinity, which most readers refuse."""
-    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 # --- help and its examples --------------------------------------------------------------------------------------------
@@ -194,93 +163,8 @@ def test_the_report_holds_every_setting_and_statement(verified: Verified) -> Non
     assert text.count("<svg") == len(bounds.theorems)
 
 
-# --- statements of one's own ------------------------------------------------------------------------------------------
-
-
-def user_file(folder: Path, statement: str, *changes: tuple[str, str]) -> str:
-    """A copy of a shipped statement's file with some of its text changed, as a user would write it."""
-    spec = importlib.util.find_spec(f"bounds.statements.{statement}")
-    assert spec is not None and spec.origin is not None
-    text = Path(spec.origin).read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "mine.py").write_text(text, encoding="utf-8")
-    return str(folder / "mine.py")
-
-
-RENAMED = (('name="fixed-step"', 'name="mine"'), ('label="D1"', 'label="M1"'))
-B_FOR_B_SQUARED = ("L * gamma * b**2 / (2 * c)", "L * gamma * b / (2 * c)")
-WRONG = {
-    "b² → b": ("fixed_step", [B_FOR_B_SQUARED], "size"),
-    "c dropped": (
-        "fixed_step",
-        [("claim=Delta / (c * gamma * K)", "claim=Delta / (gamma * K)"), ("b**2 / (2 * c)", "b**2 / 2")],
-        "alignment",
-    ),
-    "Δ halved": ("fixed_step", [("claim=Delta /", "claim=Delta / 2 /")], "telescope"),
-    "noise of momentum": ("ema", [("sp.sqrt(alpha / (2 - alpha))", "sp.sqrt(alpha / 2)")], "noise"),
-    "start of momentum": ("ema", [("rho * sigma / (alpha * K)", "rho * sigma / K")], "start"),
-}
-WEAKENED = """
-from dataclasses import replace
-import bounds
-from bounds.symbols import c
-
-d1 = bounds.theorems["fixed-step"]
-step = tuple(replace(i, slack=i.slack.subs(c, (1 + c) / 2)) if i.name == "alignment" else i for i in d1.proof.step)
-proof = replace(d1.proof, step=step)
-mine = replace(d1, name="mine", label="M1", proof=proof, claim=proof.derive().value, tuned_value=None, limits=())
-"""
-
-
-def test_every_shipped_statement_is_proved() -> None:
-    said = lmo("check")
-    assert said.status == 0 and "FAILED" not in said.out
-    assert all(f"{theorem.label} {name}\n" in said.out for name, theorem in bounds.theorems.items())
-    assert said.out.count("  proved  ") == len(bounds.theorems) * len(bounds.theorems["D1"].check())
-
-
-@pytest.mark.parametrize(("statement", "changes", "inequality"), WRONG.values(), ids=WRONG)
-def test_check_rejects_a_wrong_statement_by_name(
-    statement: str, changes: list[tuple[str, str]], inequality: str, tmp_path: Path
-) -> None:
-    said = lmo("check", user_file(tmp_path, statement, *changes))
-    assert said.status == 1 and f"FAILED  chain yields the claim: inequality `{inequality}` fails" in said.out
-    data = strict_json(lmo("check", str(tmp_path / "mine.py"), "--json").out)
-    assert any(f"`{inequality}`" in one["detail"] and not one["passed"] for checks in data.values() for one in checks)
-
-
-@pytest.mark.parametrize("changes", [(), RENAMED], ids=["a copy", "a copy of another name"])
-def test_check_proves_a_users_right_statement(changes: tuple[tuple[str, str], ...], tmp_path: Path) -> None:
-    said = lmo("check", user_file(tmp_path, "fixed_step", *changes))
-    assert said.status == 0 and said.out.count("  proved  ") == len(bounds.theorems["D1"].check())
-
-
-def test_verify_rejects_a_statement_that_its_proof_does_not_yield(tmp_path: Path) -> None:
-    file = user_file(tmp_path, "fixed_step", B_FOR_B_SQUARED, *RENAMED)
-    said = lmo("verify", file, "--quick", "--out", str(tmp_path / "out"), "--json")
-    assert said.status == 1 and "`size` fails" in said.out + said.err
-    assert {v["theorem"] for v in strict_json(said.out)} == {"mine"}
-
-
-def test_verify_rejects_a_false_inequality_whose_chain_adds_up(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(WEAKENED)
-    assert lmo("check", str(tmp_path / "mine.py")).status == 0
-    said = lmo("verify", str(tmp_path / "mine.py"), "--quick", "--out", str(tmp_path / "out"))
-    assert said.status == 1 and re.search(r"violated: mine, .*`alignment` fails at step \d+ of run \d+", said.out)
-    assert "VIOLATED" in said.out
-
-
-def test_verify_accepts_a_users_right_statement(tmp_path: Path) -> None:
-    file = user_file(tmp_path, "fixed_step", *RENAMED)
-    said = lmo("verify", file, "--quick", "--out", str(tmp_path / "out"))
-    assert said.status == 0 and "VIOLATED" not in said.out
-    verdicts = strict_json((tmp_path / "out" / "verdicts.json").read_text())
-    assert len(verdicts) > 100 and {v["theorem"] for v in verdicts} == {"mine"}
-
-
 # --- lmo bound, lmo tune, lmo explain ---------------------------------------------------------------------------------
+
 
 D1 = ["initial_gap=4.5", "smoothness=1", "steps=400"]
 S1 = ["initial_gap=0.5", "smoothness=1", "steps=400", "noise_std=0.1", "norm_ratio=4.5"]
@@ -338,6 +222,7 @@ def test_explain_lists_and_explains() -> None:
 
 
 # --- refusals and costs -----------------------------------------------------------------------------------------------
+
 
 REFUSED = {
     "theorem": (["bound", "fixed-stp"], "unknown theorem 'fixed-stp'; did you mean 'fixed-step'"),

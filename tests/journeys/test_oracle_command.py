@@ -1,218 +1,22 @@
-"""`lmo oracle` and `lmo plan` as a user meets them: specs, sources, untrusted files, contract, plan, refusals."""
+"""`lmo oracle` as a user meets it: the table, the contract on a callable, refusals (of `lmo plan` too)."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import pickle
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-from test_cli import lmo, strict_json
-from torch.utils.flop_counter import FlopCounterMode
+from command_line import SHAPE, lmo, matrix, strict_json
 
-from experiments.oracles import candidates, commands, contract, plan, sources, spectra
-from experiments.oracles.specs import Spec, parse, spellable
-from lmo.balls import Spectral
-from lmo.oracles import (
-    QDWH,
-    Adaptive,
-    Exact,
-    GramNewtonSchulz,
-    Lanczos,
-    LowRank,
-    MomentTuned,
-    NewtonSchulz,
-    PowerIteration,
-    TorchNewtonSchulz,
-)
-from lmo.oracles.newton_schulz import PolynomialOracle
-from lmo.oracles.scales import MomentBound, Schatten4
-from lmo.polynomials.design import designed
-from lmo.randomness import Draw
+from experiments.oracles import commands, contract
+from experiments.oracles.specs import parse
 from lmo.testing import CALLABLE_LAWS
 
-SHAPE = ["--shape", "12x20"]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def matrix(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-# --- specs ------------------------------------------------------------------------------------------------------------
-
-SPECS = {
-    "jordan": NewtonSchulz("jordan"),
-    "you@bfloat16": NewtonSchulz("you", dtype=torch.bfloat16),
-    "polar-express:8": NewtonSchulz("polar-express", 8),
-    "polar-express-1.01:3": NewtonSchulz("polar-express-1.01", 3),
-    "gram:you": GramNewtonSchulz("you"),
-    "gram:classical-2:9/schatten-4@float32": GramNewtonSchulz("classical-2", 9, torch.float32, scale=Schatten4()),
-    "you/moments": NewtonSchulz("you", scale=MomentBound()),
-    "minimax:5=0.001": NewtonSchulz(designed(0.001, 5)),
-    "gram:minimax:3=1e-2": GramNewtonSchulz(designed(0.01, 3)),
-    "moment-tuned": MomentTuned(),
-    "moment-tuned=0.05@bfloat16": MomentTuned(0.05, torch.bfloat16),
-    "adaptive=0.01": Adaptive(0.01),
-    "exact": Exact(Spectral()),
-    "torch": TorchNewtonSchulz(),
-    "torch:8": TorchNewtonSchulz(steps=8),
-    "lanczos=0.001": Lanczos(0.001),
-    "low-rank:2": LowRank(2),
-    "qdwh": QDWH(),
-    "qdwh=1e-3": QDWH(1e-3),
-    "power-iteration:7": PowerIteration(7),
-}
-
-
-@pytest.mark.parametrize("text", SPECS)
-def test_a_spec_stands_for_its_oracle(text: str) -> None:
-    assert parse(text) == Spec(text, SPECS[text])
-
-
-def test_every_name_that_is_offered_is_an_oracle() -> None:
-    for name in spellable():
-        more = {"minimax": ":3=0.01", "low-rank": ":2", "randomised-svd": ":2"}.get(name, "")
-        assert parse(name + more).oracle(matrix(3, 4), draw=Draw(0, 0))[0].shape == (3, 4)
-
-
-def test_every_candidate_of_a_plan_is_a_spec_of_its_own() -> None:
-    specs = candidates.polynomial()
-    assert len({spec.text for spec in specs}) == len(specs) > 500
-    assert {type(spec.oracle) for spec in specs} == {NewtonSchulz, GramNewtonSchulz}
-
-
-WRONG_SPECS = {
-    "jordn": "unknown oracle 'jordn'; did you mean 'jordan'",
-    "gram:yuo": "unknown schedule 'yuo'; did you mean 'you'",
-    "gram:exact": "unknown schedule 'exact'",
-    "perturbed": "unknown oracle 'perturbed'",
-    "jordan@bfloat61": "unknown dtype 'bfloat61'; did you mean 'bfloat16'",
-    "you/momnts": "unknown scale 'momnts'; did you mean 'moments'",
-    "jordan:x": "after NAME: comes one whole number, for example polar-express:8",
-    "jordan:1:2": "after NAME: comes one whole number",
-    "jordan=0.1": "the schedule `jordan` takes no number",
-    "adaptive=small": "'small' is not a number, for example adaptive=0.01",
-    "adaptive=2": "`target` must be a finite number >= 1e-08 and < 1",
-    "adaptive:3": "`adaptive` takes no count",
-    "exact=0.1": "`exact` takes no number",
-    "exact@bfloat16": "the oracle `exact` takes no dtype",
-    "torch/moments": "takes no scale",
-    "cans:6": "the schedule 'cans' has 5 steps and no more, got steps = 6",
-    "minimax:5": "`minimax` needs steps and the lower end of its interval: minimax:5=0.001",
-    "low-rank": "`low-rank` needs a count, for example low-rank:8",
-    "minimax:5=2": "`low` must be below `high`",
-    "": "unknown oracle ''",
-}
-
-
-@pytest.mark.parametrize(("text", "says"), WRONG_SPECS.items())
-def test_a_wrong_spec_is_refused(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(says)):
-        parse(text)
-
-
-# --- sources ----------------------------------------------------------------------------------------------------------
-
-SIGMA = {
-    "power-law=1.5": np.arange(1, 9) ** -1.5,
-    "power-law": 1 / np.arange(1, 9),
-    "spiked=0.25": np.array([1.0] + [0.25] * 7),
-    "geometric=1e-7": np.geomspace(1, 1e-7, 8),
-    "low-rank=3": np.array([1.0] * 3 + [0.0] * 5),
-    "low-rank": np.ones(8),
-}
-
-
-@pytest.mark.parametrize("source", SIGMA)
-@pytest.mark.parametrize("shape", [(8, 8), (8, 13), (13, 8)])
-def test_a_spectrum_has_its_singular_values(source: str, shape: tuple[int, int]) -> None:
-    m = spectra.matrix(source, shape, 5)
-    assert m.shape == shape and m.dtype == torch.float64
-    np.testing.assert_allclose(np.linalg.svd(m.numpy(), compute_uv=False), SIGMA[source], atol=1e-14)
-    assert torch.equal(m, spectra.matrix(source, shape, 5)) and not torch.equal(m, spectra.matrix(source, shape, 6))
-
-
-def test_gaussian_entries_are_standard_normal() -> None:
-    entries = spectra.matrix("gaussian", (200, 300), 0)
-    assert abs(float(entries.mean())) < 0.02 and abs(float(entries.std()) - 1) < 0.02
-
-
-def checkpoint() -> dict[str, Any]:
-    return {
-        "model": {"a.weight": matrix(4, 6).float(), "a.bias": torch.ones(4), "conv": torch.ones(2, 2, 3, 3)},
-        "state": {0: {"exp_avg": matrix(5, 3).bfloat16(), "step": torch.tensor(7)}},
-        "groups": [{"lr": 0.1, "kept": (matrix(2, 2),)}],
-        "tokens": torch.ones(3, 3, dtype=torch.int64),
-        "parameter": torch.nn.Parameter(matrix(3, 3)),
-        "eight": matrix(3, 4).to(torch.float8_e4m3fn),
-    }
-
-
-@pytest.mark.parametrize("ending", ["pt", "pth"])
-def test_every_matrix_of_a_checkpoint_is_found_however_deep(home: Path, ending: str) -> None:
-    torch.save(checkpoint(), home / f"c.{ending}")
-    found = {m.name: m.tensor for m in sources.read([f"c.{ending}"], (2, 2), 0)}
-    assert list(found) == ["model.a.weight", "state.0.exp_avg", "groups.0.kept.0", "parameter", "eight"]
-    assert torch.equal(found["model.a.weight"], matrix(4, 6).float()) and not found["parameter"].requires_grad
-    assert found["state.0.exp_avg"].dtype == torch.bfloat16 and found["eight"].dtype == torch.float32
-    assert torch.equal(found["eight"], matrix(3, 4).to(torch.float8_e4m3fn).float())
-
-
-def test_safetensors_and_arrays_are_read(home: Path) -> None:
-    save_file({"w": matrix(4, 6), "b": torch.ones(3), "h": matrix(3, 2).half()}, home / "c.safetensors")
-    np.save(home / "m.npy", matrix(3, 5).numpy().astype(">f4"))
-    np.save(home / "whole.npy", np.arange(6).reshape(2, 3))
-    found = sources.read(["c.safetensors", "m.npy", "whole.npy", "gaussian"], (2, 2), 0)
-    assert [m.name for m in found] == ["c.safetensors:h", "c.safetensors:w", "m.npy:m.npy", "whole.npy:whole.npy",
-                                       "gaussian"]  # fmt: skip
-    assert torch.equal(found[1].tensor, matrix(4, 6)) and torch.equal(found[2].tensor, matrix(3, 5).float())
-    assert found[3].tensor.tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert [m.name for m in sources.read(["c.safetensors"], (2, 2), 0, only="w*")] == ["w"]
-
-
-class Malicious:
-    """Unpickling it writes a file."""
-
-    def __reduce__(self) -> Any:
-        return (exec, ("import pathlib; pathlib.Path('owned').touch()",))
-
-
-@pytest.mark.parametrize("kind", ["torch", "legacy torch", "pickle", "npy"])
-@pytest.mark.parametrize("command", ["oracle", "plan"])
-def test_code_in_a_file_is_refused_and_does_not_run(kind: str, command: str, home: Path) -> None:
-    evil = {"w": matrix(2, 2), "x": Malicious()}
-    if kind == "npy":
-        np.save(home / "evil.npy", np.array([Malicious()], dtype=object), allow_pickle=True)
-    elif kind == "pickle":
-        (home / "evil.pt").write_bytes(pickle.dumps(evil))
-    else:
-        torch.save(evil, home / "evil.pt", _use_new_zipfile_serialization=kind == "torch")
-    said = lmo(command, "evil.npy" if kind == "npy" else "evil.pt")
-    assert said.status == 2 and not (home / "owned").exists() and not said.out
-    says = "cannot be read as one array of real numbers" if kind == "npy" else r"holds more than tensors.*refused"
-    assert re.search(rf"\Aerror: 'evil.*{says}.*\n\Z", said.err), said.err
-    pickle.loads(pickle.dumps(Malicious()))
-    assert (home / "owned").exists(), "the attack itself does not work"
-
-
-def test_without_safetensors_the_extra_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_file({"w": matrix(2, 2)}, home / "c.safetensors")
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    said = lmo("oracle", "c.safetensors")
-    assert said.status == 2 and "needs the package safetensors: pip install 'lmo-lab[checkpoints]'" in said.err
+pytestmark = pytest.mark.usefixtures("home")
 
 
 # --- lmo oracle -------------------------------------------------------------------------------------------------------
@@ -372,88 +176,8 @@ def test_ones_own_function(home: Path) -> None:
     assert set(laws("mine.py:oracle").values()) == {""} and "batch" in laws("mine.py:oracle")
 
 
-# --- lmo plan ---------------------------------------------------------------------------------------------------------
-
-
-def planned(*words: str) -> list[dict[str, Any]]:
-    said = lmo("plan", *words, "--json")
-    assert said.status == 0, said.err
-    return strict_json(said.out)
-
-
-def products(oracle: PolynomialOracle, a: int, b: int) -> float:
-    """By hand, in products of 2a²b, for matrices below the size from which symmetric products are done by half."""
-    lengths, square = [len(p) for p in oracle.polynomials], a / b
-    total = square if isinstance(oracle.scale, MomentBound) else 0.0
-    if isinstance(oracle, NewtonSchulz):
-        return total + sum(2 + (n - 2) * square for n in lengths)
-    assert isinstance(oracle, GramNewtonSchulz)
-    ends = [0, *(r for r in oracle.restarts if r < len(lengths)), len(lengths)]
-    for block in (lengths[start:end] for start, end in itertools.pairwise(ends)):
-        steps = sum((n - 2) * square for n in block)
-        total += 2 + steps + 3 * square * (len(block) - 1)
-    return total
-
-
-@pytest.mark.parametrize("source", ["gaussian", "power-law=1.0", "spiked=0.01", "geometric=1e-6", "low-rank=8"])
-@pytest.mark.parametrize("target", [0.2, 0.01, 1e-5])
-def test_the_plan_is_certified_and_the_cheapest_of_all(source: str, target: float) -> None:
-    (choice,) = planned(source, *SHAPE, "--target", repr(target))
-    m = spectra.matrix(source, (12, 20), 0)
-    u, s, vt = np.linalg.svd(m.numpy())
-    assert all(choice[of][what] <= target for of in ("certified", "answer") for what in ("epsilon", "eta"))
-    d = parse(choice["oracle"]).oracle(m)[0].numpy()
-    assert 1 + (m.numpy() * d).sum() / s.sum() <= choice["answer"]["epsilon"]
-    assert np.linalg.norm(d, 2) - 1 <= choice["answer"]["eta"]
-    counter = FlopCounterMode(display=False)
-    with counter:
-        parse(choice["oracle"]).oracle(m)
-    assert choice["products"] == pytest.approx(counter.get_total_flops() / (2 * 12 * 12 * 20))
-    assert choice["relative"] == pytest.approx(choice["products"] / (5 * 2.6))
-    for spec in candidates.polynomial():
-        oracle = spec.oracle
-        assert isinstance(oracle, PolynomialOracle)
-        if products(oracle, 12, 20) < choice["products"] - 1e-9:
-            answer = oracle(m)[0].numpy()
-            p = -np.diag(u.T @ answer @ vt.T[:, :12])
-            missed, excess = (s * np.maximum(1 - p, 0)).sum() / s.sum(), np.linalg.norm(answer, 2) - 1
-            assert max(missed, excess) > target - 1e-9, f"{spec.text} is cheaper"
-
-
-def test_costs_by_hand_are_those_counted() -> None:
-    m = matrix(12, 20)
-    for text in ("jordan", "cubic5:3/moments", "gram:classical-3:7/schatten-4", "gram:you:2", "gram:jordan:1/moments"):
-        oracle = parse(text).oracle
-        assert isinstance(oracle, PolynomialOracle)
-        counter = FlopCounterMode(display=False)
-        with counter:
-            oracle(m)
-        counted = counter.get_total_flops() / (2 * 12 * 12 * 20)
-        assert products(oracle, 12, 20) == pytest.approx(counted) == plan.cost_on(oracle, m).products
-
-
-def test_an_answer_may_be_longer_where_that_is_asked_for() -> None:
-    (tight,), (loose,) = (planned("gaussian", *SHAPE, "--target", "0.05", *more) for more in ([], ["--eta", "0.5"]))
-    assert loose["products"] < tight["products"] and tight["certified"]["eta"] <= 0.05 < loose["certified"]["eta"]
-
-
-def test_a_plan_for_a_checkpoint(home: Path) -> None:
-    stored = {"model": {"a.weight": matrix(4, 6), "b.weight": matrix(6, 4).bfloat16()}, "zero": torch.zeros(4, 6)}
-    torch.save(stored, home / "c.pt")
-    found = planned("c.pt")
-    assert [c["layer"] for c in found] == ["model.a.weight", "model.b.weight", "zero"]
-    assert all(c["answer"]["epsilon"] <= 0.01 for c in found) and found[-1]["condition"] is None
-    printed = lmo("plan", "c.pt", "--time", width=200)
-    assert "The cheapest oracle that certifies ε ≤ 0.01 and η ≤ 0.01" in printed.out
-    assert printed.status == 0 and re.search(r"All together: \d+ % of the flops of jordan:5", printed.out)
-    assert re.search(r"layer +shape +σ_max/σ_min +oracle +certificate +ε ≤ +η ≤ +products +cost +ms", printed.out)
-    for c in found:
-        assert re.search(rf"^ *{c['layer']} .*{re.escape(c['oracle'])} +{c['certified']['kind']} ", printed.out, re.M)
-        assert f"certificate {c['certified']['kind']}: " in printed.out
-    assert [c["layer"] for c in planned("c.pt", "--only", "model.*")] == ["model.a.weight", "model.b.weight"]
-
-
 # --- refusals ---------------------------------------------------------------------------------------------------------
+
 
 REFUSED = {
     "source": (["oracle", "gausian"], "unknown file or spectrum 'gausian'; did you mean 'gaussian'"),

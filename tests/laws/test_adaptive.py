@@ -135,6 +135,17 @@ def test_the_size_of_an_answer_is_never_underestimated() -> None:
         assert (spectral_norm_bound(o) >= size).all() and (spectral_norm_bound(o) <= 2 * size).all()
 
 
+@pytest.mark.parametrize("power", [*range(-322, -145, 9), -130, -100, 100, 150, 153])
+def test_nor_that_of_tiny_and_huge_ones(power) -> None:
+    """The squares of entries below 1e-162 are 0 in float64."""
+    o = 10.0**power * elements((4, 6), 5, 9)
+    size = torch.linalg.matrix_norm(o * 2.0**480 if power < 0 else o * 2.0**-480, 2)  # a power of two rounds nothing
+    bound = spectral_norm_bound(o) * (2.0**480 if power < 0 else 2.0**-480)
+    assert (bound >= size).all()
+    if power > -150:
+        assert (bound <= 2 * size).all()
+
+
 def test_jordans_answers_cannot_be_proved_tightly() -> None:
     """The proof sees |1 − p²|: an iteration that never converges stays far from what it truly reaches."""
     g = elements((SIZE, 16), 5, 1)[0]
@@ -157,6 +168,24 @@ def test_a_scaled_matrix_has_singular_values_of_at_most_one(scale, values, power
     assert float(torch.linalg.svdvals(prepared)[0, 0]) <= 1 + 1e-9
     if gram is not None:
         assert torch.allclose(gram, prepared @ prepared.mT, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_almost_orthogonal_scaling_in_every_precision(dtype) -> None:
+    """Rows of very different size, some nearly parallel: in float16 the products of small rows vanish."""
+    eps, power_of_two = torch.finfo(dtype).eps, 2.0**-4
+    for i, (rows, columns) in enumerate([(6, 9), (16, 16), (4, 64), (32, 40)] * 5):
+        x = elements((rows, 2), i) @ elements((2, columns), i + 1) + (i % 2) * elements((rows, columns), i + 2)
+        x = x * 10 ** (-4 * torch.rand(rows, 1, generator=torch.Generator().manual_seed(i)).double())
+        x = (x / x.abs().max() * 10.0 ** -(i % 3)).to(dtype)[None]
+        scaled, gram = AOL()(x)
+        assert float(torch.linalg.matrix_norm(scaled[0].double(), 2)) <= 1 + 4 * eps
+        assert torch.allclose(gram.double(), scaled.double() @ scaled.double().mT, rtol=0, atol=8 * eps)
+        sizes = (x.double() @ x.double().mT).abs().sum(-1, keepdim=True).sqrt()
+        assert torch.allclose(scaled.double(), x.double() / sizes, rtol=0, atol=8 * eps)
+        if dtype != torch.float16:
+            assert torch.equal(AOL()(power_of_two * x).x, scaled)
+    assert not AOL()(torch.zeros(1, 2, 3, dtype=dtype)).x.any()
 
 
 def test_the_moment_bound_is_the_tightest_of_the_free_ones() -> None:

@@ -40,14 +40,18 @@ def go(method: Method, shape: tuple, steps: int = 4, step_size=0.1, alpha=0.3, r
 
 
 def copied(x):
-    """A deep copy of tensors and tuples of them, everything else as it is."""
+    """A deep copy of tensors, tuples and dicts of them, everything else as it is."""
     if isinstance(x, torch.Tensor):
         return x.clone()
+    if isinstance(x, dict):
+        return {key: copied(value) for key, value in x.items()}
     return tuple(copied(a) for a in x) if isinstance(x, tuple) else x
 
 
 def same(x, y) -> bool:
     """Equal to the bit."""
+    if isinstance(x, dict):
+        x, y = tuple(x.items()), tuple(y.items())
     if isinstance(x, tuple):
         return len(x) == len(y) and all(same(a, b) for a, b in zip(x, y, strict=True))
     return torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y

@@ -21,8 +21,6 @@ from lmo.oracles import (
     NewtonSchulz,
     PerRun,
     Perturbed,
-    Rounded,
-    Scripted,
     TorchNewtonSchulz,
     catalogue,
 )
@@ -255,12 +253,6 @@ def test_torchs_path_is_torchs_function() -> None:
         torch.testing.assert_close(batched[0], -theirs.float(), rtol=0, atol=0.03)
 
 
-def test_rounded_is_rounding_of_the_answer() -> None:
-    m = elements((4, 6), 0)
-    d, _ = Rounded(Perturbed(Exact(Spectral()), Mixed(0.5)), torch.bfloat16)(m)
-    assert torch.equal(d, Perturbed(Exact(Spectral()), Mixed(0.5))(m)[0].bfloat16().double())
-
-
 def test_per_run_equals_its_parts() -> None:
     m, which = elements((3, 4), 6, 8), [0, 1, 1, 2, 0, 2, 1, 0]
     oracles = [Exact(Spectral()), Perturbed(Exact(Spectral()), Random(torch.tensor([0.1, 0.2, 0.3]))), NewtonSchulz()]
@@ -273,18 +265,6 @@ def test_per_run_equals_its_parts() -> None:
     assert PerRun(oracles, which).promise() is None
     promise = PerRun(oracles[:2], [0, 1, 1, 1]).promise()
     assert promise is not None and promise.delta.tolist() == pytest.approx([0, 0.1, 0.2, 0.3])
-
-
-def test_scripted_follows_its_script() -> None:
-    factors = torch.tensor([[[0.5, 1.5], [1.0, 0.5]], [[1.2, 0.8], [9.0, 9.0]]], dtype=torch.float64)
-    oracle = Scripted(LInf(), factors, torch.tensor([2, 1]))
-    m, memory, seen = torch.tensor([[1.0, -1.0], [1.0, -1.0]]).double(), None, []
-    for _ in range(3):
-        d, memory = oracle(m, memory)
-        seen.append((-d * m).tolist())
-    assert seen == [[[0.5, 1.5], [1.2, 0.8]], [[1.0, 0.5], [1.2, 0.8]], [[0.5, 1.5], [1.2, 0.8]]]
-    promise = oracle.promise()
-    assert promise.delta.tolist() == pytest.approx([0.5, 0.2]) and promise.eta.tolist() == pytest.approx([0.5, 0.2])
 
 
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.floats(0, 0.99), st.integers(-12, 12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -114,6 +115,27 @@ def test_the_classical_law_lies_above_the_certificate() -> None:
                 proved = certify(schedule(f"classical-{order}").polynomials(steps), s_min, 1.0)
                 assert proved.delta <= law(order, steps, s_min) + 1e-15 and proved.eta <= 1e-15
     assert certify(schedule("jordan").table, 0.01, 1.0).delta == pytest.approx(0.318168537822815287, abs=1e-15)
+
+
+@pytest.mark.parametrize("s_min", [1e-200, 1e-160, 1e-9, 1e-3, 0.5, 0.999, 1 - 2.0**-53, 1.0])
+@pytest.mark.parametrize("order", [1, 2, 12])
+def test_the_classical_law_in_450_digits(order: int, s_min: float) -> None:
+    with mpmath.workdps(450):  # 1 − s² and 1 − r may need 400
+        once = -mpmath.log(1 - mpmath.mpf(s_min) ** 2) if s_min < 1 else mpmath.inf
+        for steps in (0, 1, 2, 5, 20, 60, 300, 700, 1100, 2000):
+            decay = min(once * (order + 1) ** steps, 10**4)  # e^−10⁴ is 0 in float64
+            exact = float(1 - mpmath.sqrt(1 - mpmath.exp(-decay)))
+            assert law(order, steps, s_min) == pytest.approx(exact, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((0, 1, 0.5), "`order` must be an integer >= 1"), ((1, -1, 0.5), "`steps` must be an integer >= 0"),
+     ((1, 1, 0.0), "`s_min` must be a finite number > 0.0"), ((1, 1, 1.1), "`s_min` must be at most 1")],
+)  # fmt: skip
+def test_the_classical_law_refuses(arguments, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        law(*arguments)
 
 
 @pytest.mark.parametrize("oracle", [NewtonSchulz("you"), GramNewtonSchulz("cans", restarts=(2,))], ids=str)

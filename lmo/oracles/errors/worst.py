@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from lmo.balls import NormBall
-from lmo.elements import Element, add_scaled, expand, inner, scaled
+from lmo.balls.base import safe_divide
+from lmo.balls.spectral import working
+from lmo.elements import Element, add_scaled, expand, flat, inner, scaled
 from lmo.oracles.base import Harm
 from lmo.oracles.errors.base import ErrorModel
 from lmo.oracles.errors.mixed import shrink_largest
@@ -30,8 +32,10 @@ class Worst(ErrorModel):
     name: ClassVar[str] = "worst"
 
     def error(self, ball: NormBall, m: Any, direction: Any, draw: Draw | None, harm: Harm | None) -> Element:
+        unit = _with_peak_one(m, ball)
+
         def misalignment(d: Element) -> Tensor:
-            return inner(m, d, ball.core_ndim) / ball._norm(d).clamp(min=torch.finfo(torch.float32).tiny)
+            return safe_divide(inner(unit, d, ball.core_ndim), ball._norm(d))
 
         judge = harm or misalignment
         worst: Any = None
@@ -63,6 +67,18 @@ def counts(parts: int, most: int = 16) -> list[int]:
     if parts <= most:
         return list(range(parts + 1))
     return sorted({round(i * parts / most) for i in range(most + 1)} | {(parts + 1) // 2})
+
+
+def _with_peak_one(m: Any, ball: NormBall) -> Any:
+    """`m` in float32 or better, the largest entry of all layers 1, so that ⟨m, d⟩ neither overflows nor vanishes."""
+    layered = isinstance(m, tuple)
+    layers = tuple(working(a) for a in (m if layered else (m,)))
+    core_ndims: Any = ball.core_ndim if layered else (ball.core_ndim,)
+    peaks = [flat(a, n).abs().amax(-1) for a, n in zip(layers, core_ndims, strict=True)]
+    peak = torch.stack([p.double() for p in peaks]).amax(0)
+    over = torch.where(peak > 0, peak, 1)
+    unit = tuple(a / expand(over.to(a.dtype), n) for a, n in zip(layers, core_ndims, strict=True))
+    return unit if layered else unit[0]
 
 
 def _choose(mask: Tensor, yes: Any, no: Any, ball: NormBall) -> Any:

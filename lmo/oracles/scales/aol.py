@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from lmo.balls.base import safe_divide
@@ -23,7 +24,10 @@ class AOL(Scale):
     changes_polar_factor: ClassVar[bool] = True
 
     def __call__(self, x: Tensor) -> Prepared:
-        gram = symmetric_product(x, x)
-        sums = gram.abs().float().sum(-1).to(x.dtype) if x.dtype.itemsize < 4 else gram.abs().sum(-1)
-        s = safe_divide(sums.new_ones(()), sums.sqrt())
-        return Prepared(x * s.unsqueeze(-1), gram * s.unsqueeze(-1) * s.unsqueeze(-2))
+        wide = torch.promote_types(x.dtype, torch.float32)
+        size = torch.linalg.vector_norm(x, dim=-1, dtype=wide)
+        unit = safe_divide(x.to(wide), size.unsqueeze(-1)).to(x.dtype)  # rows of norm 1: no product of two vanishes
+        gram = symmetric_product(unit, unit)
+        sums = (gram.abs().to(wide) @ size.unsqueeze(-1)).squeeze(-1)  # Σ_j |x xᵀ|_ij over the norm of row i
+        s = safe_divide(size, sums).sqrt().to(x.dtype)
+        return Prepared(unit * s.unsqueeze(-1), gram * s.unsqueeze(-1) * s.unsqueeze(-2))
