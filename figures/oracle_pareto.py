@@ -16,6 +16,7 @@ MOST = 4  # panels
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 ROUNDING = 1e-16  # what is smaller is drawn there
+MEASURED = 1e-12  # rounding of the measurement: below it no oracle is better than another
 TELLING = -4.0  # log₁₀ of ε below which the axis is compressed: training does not tell such errors apart
 COMPRESSED = 0.15
 DECADES = (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-8, 1e-12, 1e-16)
@@ -70,7 +71,7 @@ def _panel(axis: Axes, one: xr.Dataset, looks: dict[str, dict[str, Any]]) -> Non
     time = one["milliseconds"].values
     shown, proved = (np.fmax(one[f"{kind}scaled_epsilon"].values, ROUNDING) for kind in ("", "certified_"))
     proved = np.where(one["certified_scaled_epsilon"].isnull(), np.nan, proved)
-    front = _front(time, shown)
+    front = _front(time, np.fmax(shown, MEASURED))
     axis.plot(time[front], shown[front], color=GREY, ls="--", lw=1.2, zorder=1)
     for i, name in enumerate(one["oracle"].values):
         look = looks[str(name)]

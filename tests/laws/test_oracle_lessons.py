@@ -19,6 +19,7 @@ from experiments.oracles import gallery
 from experiments.oracles.spectra import matrix
 from experiments.studies import kim_oh
 from experiments.studies.lessons import aol_bias, delta_against_epsilon, delta_table, gram_rounding
+from figures import oracle_pareto
 from lmo.balls import Spectral
 from lmo.oracles import catalogue
 from lmo.polynomials import names, schedule
@@ -276,3 +277,9 @@ def test_a_new_oracle_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     known: dict[str, Any] = {**catalogue(), "new": New}
     monkeypatch.setattr(gallery, "catalogue", lambda: known)
     assert [spec.text for spec in gallery.specs() if type(spec.oracle) is New] == ["new"]
+
+
+def test_the_compressed_axis_rises_and_is_its_own_inverse() -> None:
+    epsilon = np.geomspace(1e-16, 1, 200)
+    height = oracle_pareto._height(epsilon)
+    assert (np.diff(height) > 0).all() and oracle_pareto._epsilon(height) == pytest.approx(epsilon, rel=1e-9)
