@@ -31,8 +31,21 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what "
     "every inequality gave away, so the longest coloured piece is the one to improve.",
-    "oracle_pareto": "How well an oracle answers, and how long it takes: the table of `lmo oracle`. Left is faster, "
-    "down is closer to the exact answer; the dashed line joins those that none beats in both.",
+    "delta_table": "Each cell is an oracle, proved: how far its answer can be from the exact one if no singular value "
+    "is below the one in the panel's title. Read along a row: more steps do not always help. Read down a column: what "
+    "ships is not what has the smallest error.",
+    "delta_against_epsilon": "δ is the distance to the exact answer, ε the part of the gradient's norm that the answer "
+    "misses. One tiny singular value ruins δ, and with it every bound in δ; the step loses next to nothing.",
+    "kim_oh": "The factor that a published analysis puts on Muon's convergence, and how much alignment the same steps "
+    "can lose on any spectrum at all. Where a solid line is above the dashed one of its colour, the analysis charges "
+    "for the error model, not for the steps.",
+    "gram_rounding": "The same polynomials, computed on the small Gram matrix: cheaper, and exact in exact arithmetic. "
+    "In half precision its rounding errors are fed back; above the black line the answer is all error.",
+    "aol_bias": "Scaling the rows first lets one step be left out, but the answer is then that of another matrix. "
+    "Left: how far it turns; middle: what that loses, which is far less; right: what it gains.",
+    "oracle_pareto": "How well every oracle for the spectral ball answers, and how long it takes: the table of "
+    "`lmo oracle`. Left is faster, down is closer to the exact answer; the dashed line joins those that none beats in "
+    "both.",
     "ball": "Four unit balls, one gradient. The shaded patch holds the answers that count as having error at most δ.",
 }
 ORDER = list(CAPTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,15 @@ def figure(rows: int = 1, columns: int = 1, width: float = 7.2, height: float = 
     """A figure and its axes, row by row; for use inside a `styled` draw."""
     drawn, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     return drawn, list(axes.ravel())
+
+
+def decades(axis: Axes, low: float, high: float) -> None:
+    """A logarithmic y axis over [low, high] with powers of ten, at most about eight, whatever the user's settings."""
+    bottom, top = math.floor(math.log10(low) - 0.1), math.ceil(math.log10(high) + 0.1)
+    powers = range(bottom, top + 1, math.ceil((top - bottom) / 8))
+    axis.set(yscale="log", ylim=(10.0**bottom, 10.0**top))
+    axis.set_yticks([10.0**power for power in powers], [f"$10^{{{power}}}$" for power in powers])
+    axis.minorticks_off()
 
 
 def headline(drawn: Figure, says: str, detail: str, foot: float = 0.0) -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from experiments.oracles import measured, specs
+from experiments.oracles import measured
 from experiments.oracles.measured import Row
 
 NONE = "–"
@@ -93,11 +93,12 @@ def dataset(rows: list[Row]) -> xr.Dataset:
     return xr.Dataset({name: (("tensor", "oracle"), values) for name, values in table.items()}, coordinates)
 
 
-def usual(repeats: int = 5) -> xr.Dataset:
-    """`dataset` of the matrices and oracles that `lmo oracle` takes where none is named: the picture of the gallery."""
-    from experiments.oracles.commands import ORACLES, load
+def usual(repeats: int = 3, shape: str | None = None) -> xr.Dataset:
+    """`dataset` of all oracles of the gallery on the matrices, of that shape, that `lmo oracle` takes by default."""
+    from experiments.oracles import gallery
+    from experiments.oracles.commands import load
 
-    return dataset(measured.rows(load(None, None, 0, None, None), [specs.parse(text) for text in ORACLES], repeats))
+    return dataset(measured.rows(load(None, shape, 0, None, None), gallery.specs(), repeats))
 
 
 def scaled(epsilon: float, eta: float) -> float:

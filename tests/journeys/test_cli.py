@@ -92,6 +92,7 @@ def test_verify_says_in_a_paragraph_what_came_out(verified: Verified) -> None:
     assert count["violated"] == 0 and "0 are violated" in out
     for words in ("confirmed for: inflate", "points the other way", "shrink", "Without error D1 is attained", "open"):
         assert words in out
+    assert re.search(r"ships\s+with\s+torch\s+has\s+10\.0\s+times", out) and re.search(r"a\s+factor\s+3\.48", out)
 
 
 def test_the_table_of_verdicts_is_not_cut(verified: Verified) -> None:

@@ -20,7 +20,15 @@ from experiments.oracles.report import usual
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.report import CAPTIONS
-from experiments.studies import deterministic_table, geometry, lower_bounds, proofs, theorems
+from experiments.studies import (
+    deterministic_table,
+    geometry,
+    kim_oh,
+    lower_bounds,
+    proofs,
+    theorems,
+)
+from experiments.studies.lessons import aol_bias, delta_against_epsilon, delta_table, gram_rounding
 
 PIXELS = 3.0  # how far a text may reach over the edge of its canvas
 NAMES = figures.names()
@@ -39,7 +47,12 @@ def datasets() -> dict[str, xr.Dataset]:
         "convergence": proofs.convergence(examples),
         "slack_budget": proofs.slack_budget(examples),
         "ball": geometry.planes(),
-        "oracle_pareto": usual(1),
+        "oracle_pareto": usual(1, "32x48"),
+        "delta_table": delta_table.data(),
+        "delta_against_epsilon": delta_against_epsilon.data(),
+        "gram_rounding": gram_rounding.data((48, 96)),
+        "aol_bias": aol_bias.data((24, 48)),
+        "kim_oh": kim_oh.chi(),
     }
     for study in (deterministic_table.study((0.25, 0.5)), lower_bounds.study((0.0, 0.5), steps=300)):
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
