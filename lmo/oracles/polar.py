@@ -190,13 +190,23 @@ def greedy(low: float, terms: tuple[int, ...]) -> tuple[tuple[Polynomial, ...], 
 
 
 @functools.cache
-def nonics(steps: int, error: float) -> Design:
-    """The steps of degree 9 that reach furthest down while they leave at most `error`."""
-    low, high = 1e-4, 0.999
-    for _ in range(40):
+def lowest(error: float) -> float:
+    """The least low for which one step of degree 9 on [low, 1] leaves at most `error`."""
+    low, high = 1e-3, 0.999
+    for _ in range(18):
         middle = (low * high) ** 0.5
-        low, high = (middle, high) if greedy(middle, (TERMS,) * steps)[1] > error else (low, middle)
-    return Design(high, greedy(high, (TERMS,) * steps)[0])
+        low, high = (middle, high) if greedy(middle, (TERMS,))[1] > error else (low, middle)
+    return high
+
+
+@functools.cache
+def nonics(steps: int, error: float) -> Design:
+    """The steps of degree 9 that reach furthest down while they leave about `error`: what the last one takes, the one
+    before has to leave."""
+    low = lowest(error)
+    for _ in range(steps - 1):
+        low = lowest((1 - low) / (1 + low))
+    return Design(low, greedy(low, (TERMS,) * steps)[0])
 
 
 @functools.cache
