@@ -83,35 +83,48 @@ class Polar(PolarOracle):
             return proved(x, self.delta)
         steps = quintics(self.s_min, self.delta / 2)
         dtype = torch.float32 if self.delta * self.s_min >= SINGLE else torch.float64
-        return in_chunks(functools.partial(by_design, steps, dtype), x)[0]
+        answer = torch.empty_like(x)
+
+        def work(product: Product, rows: Tensor) -> None:
+            answer[rows] = by_design(steps, dtype, product, x[rows])
+
+        in_chunks(work, x, torch.arange(len(x), device=x.device))
+        return answer
 
 
-def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, product: Product, x: Tensor) -> tuple[Tensor]:
+def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, product: Product, x: Tensor) -> Tensor:
     """p(x/‖x‖_F) in float64 for x (n, a, b): the first step in float64, the others in `dtype`."""
     y = safe_divide(x, torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True))
     y = step(product, y, steps[0]).to(dtype)
-    for polynomial in steps[1:]:
-        y = step(product, y, polynomial)
-    return (y.double(),)
+    return run(steps[1:], product, y).double()
 
 
 def proved(x: Tensor, delta: float) -> Tensor:
     """The polar factors of x (n, a, b), a ≤ b, in float64, each proved to have δ ≤ `delta` or from an SVD."""
     basis, square = (None, x) if x.shape[-1] == x.shape[-2] else wide(x)
-    y, ratio, floor = in_chunks(newton, square)
-    answer, left = torch.empty_like(x), torch.ones(len(x), dtype=torch.bool, device=x.device)
+    answer, y, every = torch.empty_like(x), torch.empty_like(square), torch.arange(len(x), device=x.device)
+    ratio, floor, bound = (torch.full_like(x[:, 0, 0], torch.inf) for _ in range(3))
+
+    def begin(product: Product, rows: Tensor) -> None:
+        y[rows], ratio[rows], floor[rows] = newton(square[rows])
+
+    def end(steps: tuple[Polynomial, ...], product: Product, rows: Tensor) -> None:
+        found = run(steps, product, y[rows])
+        answer[rows] = found = found if basis is None else product(found, basis[rows])
+        bound[rows] = distance_bound(x[rows], found, 0.9 * floor[rows], product)
+
+    def give_up(product: Product, rows: Tensor) -> None:
+        answer[rows] = by_svd(x[rows])
+
+    in_chunks(begin, square, every)
     noise = x.shape[-1] * x.shape[-2] ** 0.5 * UNIT  # of the proof, for ‖x‖_F = 1
-    hopeful, above = floor > 2 * noise / delta, 1.0
-    for steps in STEPS:
-        design = nonics(steps, SHARE * delta)
-        (rows,) = (hopeful & (ratio >= above) & (ratio < 1 / design.low)).nonzero(as_tuple=True)
-        above = 1 / design.low
-        if rows.numel():
-            chosen = [part[rows] for part in (x, y, floor, *(() if basis is None else (basis,)))]
-            found, bound = in_chunks(functools.partial(finish, design.steps), *chosen)
-            answer[rows], left[rows] = found, ~(bound <= delta)
-    if bool(left.any()):
-        answer[left] = in_chunks(by_svd, x[left])[0]
+    left = floor > 2 * noise / delta  # those for which there is hope
+    for count in STEPS:
+        design = nonics(count, SHARE * delta)
+        near = left & (ratio < 1 / design.low)
+        in_chunks(functools.partial(end, design.steps), x, every[near])
+        left = left & ~near
+    in_chunks(give_up, x, every[~(bound <= delta)])
     return answer
 
 
@@ -121,7 +134,7 @@ def wide(x: Tensor) -> tuple[Tensor, Tensor]:
     return q.mT, r.mT
 
 
-def newton(product: Product, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def newton(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(y, r, l): y (n, a, a) with the polar factor of x and σ(y) in [1/r, 1]; l ≤ σ_min(x)/‖x‖_F, to rounding.
 
     Where x is singular, r is not finite or l = 0.
@@ -135,21 +148,17 @@ def newton(product: Product, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return y, ratio, kappa.reciprocal()
 
 
-def finish(
-    steps: tuple[Polynomial, ...], product: Product, x: Tensor, y: Tensor, floor: Tensor, *basis: Tensor
-) -> tuple[Tensor, Tensor]:
-    """(answers, bounds on δ) for x (n, a, b) from y (n, a, a), in the space of the rows of `basis` if that is given."""
+def run(steps: tuple[Polynomial, ...], product: Product, y: Tensor) -> Tensor:
+    """All steps on y (n, a, b)."""
     for polynomial in steps:
         y = step(product, y, polynomial)
-    for rows in basis:
-        y = product(y, rows)
-    return y, distance_bound(x, y, 0.9 * floor, product)
+    return y
 
 
-def by_svd(product: Product, x: Tensor) -> tuple[Tensor]:
+def by_svd(x: Tensor) -> Tensor:
     """UVᵀ for x (n, a, b), 0 on the null space."""
     u, s, vh = torch.linalg.svd(x, full_matrices=False)
-    return ((u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh,)
+    return (u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh
 
 
 def step(product: Product, x: Tensor, polynomial: Polynomial) -> Tensor:

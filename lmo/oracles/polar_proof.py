@@ -77,8 +77,8 @@ def distance_bound(
     h = product(x, y.mT)
     error = gamma(b + 1) * size * length  # of h, and of its halves
     skew = frobenius(h - h.mT) / 2 + error
-    proved, tau = shift_to_positive((h + h.mT) / 2, -floor * size)
-    low = -tau - error
+    proved, tau = shift_to_positive(h + h.mT, -2 * floor * size)
+    low = -tau / 2 - error
     gram = product(y, y.mT)
     gram.diagonal(dim1=-2, dim2=-1).sub_(1)
     omega = frobenius(gram) * (1 + 4 * UNIT) + gamma(b + 1) * length**2

@@ -24,22 +24,24 @@ def numpy_product(x: Tensor, y: Tensor) -> Tensor:
     return torch.from_numpy(np.matmul(x.numpy(), y.numpy()))
 
 
-def in_chunks(work: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> tuple[Tensor, ...]:
-    """work(product, *batches) for batches (n, …) of one n, done chunk by chunk; its results (n, …) are joined.
+def in_chunks(work: Callable[[Product, Tensor], None], x: Tensor, rows: Tensor) -> None:
+    """Calls work(product, part) until the parts make up `rows`, indices into x (n, a, b); work keeps its own results.
 
-    `batches[0]` (n, a, b) says how large a chunk is. What fits in one, is large, or lies on another device is done at
-    once, with torch's products. Otherwise the chunks go to as many threads as torch uses: LAPACK under torch goes
-    through a batch in one. The work must not be under autograd.
+    What fits in one chunk, is large, or lies on another device is done at once, with torch's products. Otherwise the
+    parts go to as many threads as torch uses: LAPACK under torch goes through a batch in one. Not under autograd.
     """
-    first = batches[0]
-    size = max(1, CHUNK // (first.shape[-1] * first.shape[-2]))
-    if first.device.type != "cpu" or len(first) <= size or min(first.shape[-2:]) > LARGEST:
-        return work(torch.matmul, *batches)
-    parts = list(zip(*(batch.split(size) for batch in batches), strict=True))
+    size = max(1, CHUNK // (x.shape[-1] * x.shape[-2]))
+    if not len(rows):
+        return
+    if x.device.type != "cpu" or len(rows) <= size or min(x.shape[-2:]) > LARGEST:
+        work(torch.matmul, rows)
+        return
+    parts = rows.split(size)
     threads = min(torch.get_num_threads(), len(parts))
     if threads == 1:
-        done = [work(numpy_product, *part) for part in parts]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            done = list(pool.map(lambda part: work(numpy_product, *part), parts))
-    return tuple(torch.cat(results) for results in zip(*done, strict=True))
+        for part in parts:
+            work(numpy_product, part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda part: work(numpy_product, part), parts):  # raises what the work raised
+            pass
