@@ -162,19 +162,19 @@ def by_svd(x: Tensor) -> Tensor:
 
 
 def step(product: Product, x: Tensor, polynomial: Polynomial) -> Tensor:
-    """x p(xᵀx)-like: c₀x + c₁(xxᵀ)x + …, for 3 or 5 coefficients in 3 or 4 products; 2 of them in 2."""
+    """c₀x + c₁(xxᵀ)x + … for x (n, a, b); 2, 3 and 5 coefficients take 2, 3 and 4 products."""
+    constant, linear, *rest = polynomial
     gram = product(x, x.mT)
-    if len(polynomial) == 2:
-        factor = gram.mul_(polynomial[1])
+    if not rest:
+        factor = gram.mul_(linear)
+    elif len(rest) == 1:
+        factor = product(gram, gram).mul_(rest[0]).add_(gram, alpha=linear)
     else:
         square = product(gram, gram)
-        if len(polynomial) == 3:
-            factor = gram.mul_(polynomial[1])
-        else:
-            factor = product(square, torch.add(polynomial[3] * gram, square, alpha=polynomial[4]))
-            factor.add_(gram, alpha=polynomial[1])
-        factor.add_(square, alpha=polynomial[2])
-    factor.diagonal(dim1=-2, dim2=-1).add_(polynomial[0])
+        inner = (rest[1] * gram).add_(square, alpha=rest[2])
+        inner.diagonal(dim1=-2, dim2=-1).add_(rest[0])
+        factor = product(square, inner).add_(gram, alpha=linear)
+    factor.diagonal(dim1=-2, dim2=-1).add_(constant)
     return product(factor, x)
 
 
