@@ -107,6 +107,7 @@ _FACTORISATIONS = {
     aten._linalg_svd: _svd,
     aten.linalg_qr: _qr,
     aten.linalg_cholesky_ex: _power(1 / 3),
+    aten.linalg_inv_ex: _power(2),
     aten.cholesky_solve: _solve,
     aten._linalg_eigh: _power(9),
     aten.mv: _vector,

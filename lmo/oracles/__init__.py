@@ -26,6 +26,7 @@ from lmo.oracles.moment_tuned import MomentTuned as MomentTuned
 from lmo.oracles.newton_schulz import NewtonSchulz as NewtonSchulz
 from lmo.oracles.per_run import PerRun as PerRun
 from lmo.oracles.perturbed import Perturbed as Perturbed
+from lmo.oracles.polar import Polar as Polar
 from lmo.oracles.power_iteration import PowerIteration as PowerIteration
 from lmo.oracles.products import fastest_dtype as fastest_dtype
 from lmo.oracles.proof import Proof as Proof

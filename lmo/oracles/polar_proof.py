@@ -1,6 +1,8 @@
-"""A proof of ε and η for an approximate polar factor, from matrix products and Cholesky factors alone (no SVD)."""
+"""A proof of δ, or of ε and η, for an approximate polar factor, from products and Cholesky factors alone (no SVD)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -59,3 +61,43 @@ def alignment(g: Tensor, o: Tensor) -> Tensor:
     """A lower bound on ⟨G, O⟩ for g, o (n, a, b) in float64."""
     terms = g.shape[-1] * g.shape[-2]
     return (g * o).sum((-2, -1)) - gamma(terms + 1) * frobenius(g) * frobenius(o)
+
+
+def distance_bound(
+    x: Tensor, y: Tensor, floor: Tensor, product: Callable[[Tensor, Tensor], Tensor] = torch.matmul
+) -> Tensor:
+    """An upper bound on ‖y − polar(x)‖_F for x, y (n, a, b) in float64, a ≤ b; inf where none is proved.
+
+    Let xyᵀ = S + K, S symmetric ⪰ λI > 0, K skew, ω = ‖yyᵀ − I‖_F, and E what x has outside the row space of y. With
+    e = √(1 + ω)(‖K‖_F + √(1 + ω)‖E‖_F)/λ and q = e + ω < ¼ the bound is (1 − √(1 − 4q))/2 ≤ q(1 + 2q) for q ≤ ⅛:
+    paper_notes.md, "Proving a polar factor". All rounding is bounded.
+
+    Args:
+        floor: shape (n,); what λ is tried at, in units of ‖x‖_F.
+        product: how to multiply two batches.
+    """
+    a, b = x.shape[-2:]
+    size, length = frobenius(x), frobenius(y)
+    h = product(x, y.mT)
+    error = gamma(b + 1) * size * length  # of h, and of its halves
+    skew = frobenius(h - h.mT) / 2 + error
+    proved, tau = shift_to_positive(h + h.mT, -2 * floor * size)
+    low = -tau / 2 - error
+    gram = product(y, y.mT)
+    gram.diagonal(dim1=-2, dim2=-1).sub_(1)
+    omega = frobenius(gram) * (1 + 4 * UNIT) + gamma(b + 1) * length**2
+    stretch = (1 + omega).sqrt()
+    outside = torch.zeros_like(low) if a == b else stretch * outside_rows(x, y, h, gram, product)
+    safe = torch.where(low > 0, low, 1)
+    q = (stretch * (skew + outside) / safe + omega) * (1 + 32 * UNIT)
+    return torch.where(proved & (low > 0) & (q <= 0.125), q * (1 + 2 * q), torch.inf)
+
+
+def outside_rows(x: Tensor, y: Tensor, h: Tensor, gram: Tensor, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """A bound on ‖x(I − Π)‖_F, Π the projection on the row space of y, given h ≈ xyᵀ, gram ≈ yyᵀ − I.
+
+    It is the least ‖x − Cy‖_F over all C, so any computed C = h − h·gram will do.
+    """
+    c = torch.sub(h, product(h, gram))
+    residual = frobenius(x - product(c, y)) * (1 + 2 * UNIT)
+    return residual + gamma(x.shape[-2] + 2) * frobenius(c) * frobenius(y) + UNIT * frobenius(x)

@@ -28,7 +28,8 @@ def shift_to_positive(symmetric: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]
     c = γ_{a+1}/(1 − γ_{a+1})·tr B (Rump 2006, theorem 2.3); adding the shift rounds each diagonal entry once.
     """
     size = symmetric.shape[-1]
-    shifted = symmetric + torch.diag_embed(shift.unsqueeze(-1).expand(*shift.shape, size))
+    shifted = symmetric.clone()
+    shifted.diagonal(dim1=-2, dim2=-1).add_(shift.unsqueeze(-1))
     _, info = torch.linalg.cholesky_ex(shifted)
     diagonal = shifted.diagonal(dim1=-2, dim2=-1).abs()
     trace = diagonal.sum(-1) * (1 + gamma(size))

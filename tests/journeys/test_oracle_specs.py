@@ -26,6 +26,7 @@ from lmo.oracles import (
     LowRank,
     MomentTuned,
     NewtonSchulz,
+    Polar,
     PowerIteration,
     TorchNewtonSchulz,
 )
@@ -59,6 +60,8 @@ SPECS = {
     "low-rank:2": LowRank(2),
     "qdwh": QDWH(),
     "qdwh=1e-3": QDWH(1e-3),
+    "polar": Polar(),
+    "polar=1e-6": Polar(1e-6),
     "power-iteration:7": PowerIteration(7),
 }
 

@@ -171,6 +171,8 @@ def test_factorisations_are_counted_and_an_svd_is_named() -> None:
     by_qr = [w.c > 100 for w in weights(2.0**-53)]
     steps = (2 * (2 * 16 * 8**2 - 2 * 8**3 // 3) + 2 * 8**3 if qr else 4 * 8**3 + 8**3 // 3 for qr in by_qr)
     assert cost(parse("qdwh").oracle, m[:, :8]).products == pytest.approx(sum(steps) / (2 * 8**3))
+    square = torch.eye(8, dtype=torch.float64) + m[:, :8] / 100  # one inverse, two steps of four products, the proof
+    assert cost(parse("polar").oracle, square).products == pytest.approx((2 + 8 * 2 + 2 * 2 + 1 / 3) / 2, abs=1 / 128)
     exact = cost(parse("exact").oracle, m)
     assert exact.svd and exact.products == pytest.approx((6 * 24 * 8**2 + 20 * 8**3) / (2 * 8 * 8 * 24) + 1)
     counter = FlopCounterMode(display=False)
