@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-CHUNK = 2**18  # entries: 2 MB in float64; in much smaller ones the calls cost as much as the work
+CHUNK = 2**17  # entries: 1 MB in float64; in much smaller ones the calls cost as much as the work
 GRAIN = 2**15  # entries up to which torch works in the thread that calls it
 SYRK = 32  # rows below which BLAS is slower with the symmetry of x xᵀ than without; numpy uses it where it sees one x
 LARGEST = 64  # rows: one product of larger ones keeps all cores busy by itself
@@ -101,10 +101,6 @@ def in_chunks(work: Callable[[Arithmetic, Tensor], None], x: Tensor, rows: Tenso
         return
     threads = torch.get_num_threads()
     size = max(1, min(CHUNK // one, -(-len(rows) // threads)))
-    if threads == 1:
-        for part in rows.split(size):
-            work(NumpyArithmetic(), part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:  # one thread too: its heap, unlike the main one's, keeps freed memory
         for _ in pool.map(lambda part: work(NumpyArithmetic(), part), rows.split(size)):  # raises what the work raised
             pass
