@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from lmo.balls.base import safe_divide
 from lmo.balls.spectral import above_rank_cut
 from lmo.checks import check_number
 from lmo.oracles.base import Oracle, Promise
 from lmo.oracles.polar_oracle import PolarOracle
 from lmo.oracles.polar_proof import distance_bound
 from lmo.oracles.rounding import UNIT
-from lmo.oracles.small_batches import Product, in_chunks
+from lmo.oracles.small_batches import Arithmetic, in_chunks
 from lmo.polynomials import Polynomial
 from lmo.polynomials.certify import Certificate, certify
 from lmo.polynomials.design import minimax
@@ -85,18 +84,18 @@ class Polar(PolarOracle):
         dtype = torch.float32 if self.delta * self.s_min >= SINGLE else torch.float64
         answer = torch.empty_like(x)
 
-        def work(product: Product, rows: Tensor) -> None:
-            answer[rows] = by_design(steps, dtype, product, x[rows])
+        def work(how: Arithmetic, rows: Tensor) -> None:
+            how.put(answer, rows, by_design(steps, dtype, how, how.take(x, rows)))
 
         in_chunks(work, x, torch.arange(len(x), device=x.device))
         return answer
 
 
-def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, product: Product, x: Tensor) -> Tensor:
+def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, how: Arithmetic, x: Any) -> Any:
     """p(x/‖x‖_F) in float64 for x (n, a, b): the first step in float64, the others in `dtype`."""
-    y = safe_divide(x, torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True))
-    y = step(product, y, steps[0]).to(dtype)
-    return run(steps[1:], product, y).double()
+    size = how.norm(x)
+    y = step(how, how.scaled(x, torch.where(size > 0, size, 1).reciprocal()), steps[0])
+    return how.cast(run(steps[1:], how, how.cast(y, dtype)), torch.float64)
 
 
 def proved(x: Tensor, delta: float) -> Tensor:
@@ -105,16 +104,18 @@ def proved(x: Tensor, delta: float) -> Tensor:
     answer, y, every = torch.empty_like(x), torch.empty_like(square), torch.arange(len(x), device=x.device)
     ratio, floor, bound = (torch.full_like(x[:, 0, 0], torch.inf) for _ in range(3))
 
-    def begin(product: Product, rows: Tensor) -> None:
-        y[rows], ratio[rows], floor[rows] = newton(square[rows])
+    def begin(how: Arithmetic, rows: Tensor) -> None:
+        found, ratio[rows], floor[rows] = newton(how, how.take(square, rows))
+        how.put(y, rows, found)
 
-    def end(steps: tuple[Polynomial, ...], product: Product, rows: Tensor) -> None:
-        found = run(steps, product, y[rows])
-        answer[rows] = found = found if basis is None else product(found, basis[rows])
-        bound[rows] = distance_bound(x[rows], found, 0.9 * floor[rows], product)
+    def end(steps: tuple[Polynomial, ...], how: Arithmetic, rows: Tensor) -> None:
+        found = run(steps, how, how.take(y, rows))
+        found = found if basis is None else how.product(found, how.take(basis, rows))
+        bound[rows] = distance_bound(how.take(x, rows), found, 0.9 * floor[rows], how)
+        how.put(answer, rows, found)
 
-    def give_up(product: Product, rows: Tensor) -> None:
-        answer[rows] = by_svd(x[rows])
+    def give_up(how: Arithmetic, rows: Tensor) -> None:
+        how.put(answer, rows, how.each(by_svd, how.take(x, rows)))
 
     in_chunks(begin, square, every)
     noise = x.shape[-1] * x.shape[-2] ** 0.5 * UNIT  # of the proof, for ‖x‖_F = 1
@@ -134,24 +135,29 @@ def wide(x: Tensor) -> tuple[Tensor, Tensor]:
     return q.mT, r.mT
 
 
-def newton(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def newton(how: Arithmetic, x: Any) -> tuple[Any, Tensor, Tensor]:
     """(y, r, l): y (n, a, a) with the polar factor of x and σ(y) in [1/r, 1]; l ≤ σ_min(x)/‖x‖_F, to rounding.
 
     Where x is singular, r is not finite or l = 0.
     """
-    inverse = torch.linalg.inv_ex(x).inverse.mT
-    size, other = (torch.linalg.vector_norm(part, dim=(-2, -1)) for part in (x, inverse))
+    inverse = how.each(transposed_inverse, x)
+    size, other = how.norm(x), how.norm(inverse)
     kappa, scale = size * other, (other / size).sqrt()
     ratio = (kappa.sqrt() + kappa.rsqrt()) / 2
-    y = x * (scale / (2 * ratio)).reshape(-1, 1, 1)
-    y.addcmul_(inverse, (0.5 / (scale * ratio)).reshape(-1, 1, 1))
+    y = how.scaled(x, scale / (2 * ratio))
+    y += how.scaled(inverse, 0.5 / (scale * ratio))
     return y, ratio, kappa.reciprocal()
 
 
-def run(steps: tuple[Polynomial, ...], product: Product, y: Tensor) -> Tensor:
+def transposed_inverse(x: Tensor) -> Tensor:
+    """x⁻ᵀ, contiguous as LAPACK leaves it; anything where x is singular."""
+    return torch.linalg.inv_ex(x).inverse.mT
+
+
+def run(steps: tuple[Polynomial, ...], how: Arithmetic, y: Any) -> Any:
     """All steps on y (n, a, b)."""
     for polynomial in steps:
-        y = step(product, y, polynomial)
+        y = step(how, y, polynomial)
     return y
 
 
@@ -161,21 +167,24 @@ def by_svd(x: Tensor) -> Tensor:
     return (u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh
 
 
-def step(product: Product, x: Tensor, polynomial: Polynomial) -> Tensor:
+def step(how: Arithmetic, x: Any, polynomial: Polynomial) -> Any:
     """c₀x + c₁(xxᵀ)x + … for x (n, a, b); 2, 3 and 5 coefficients take 2, 3 and 4 products."""
     constant, linear, *rest = polynomial
-    gram = product(x, x.mT)
-    if not rest:
-        factor = gram.mul_(linear)
-    elif len(rest) == 1:
-        factor = product(gram, gram).mul_(rest[0]).add_(gram, alpha=linear)
+    gram = how.product(x, x.mT)
+    if rest:
+        factor = square = how.product(gram, gram)
+        if len(rest) == 1:
+            factor *= rest[0]
+        else:
+            inner = gram * rest[1]
+            inner += square * rest[2]
+            factor = how.product(square, how.shift(inner, rest[0]))
+        gram *= linear
+        factor += gram
     else:
-        square = product(gram, gram)
-        inner = (rest[1] * gram).add_(square, alpha=rest[2])
-        inner.diagonal(dim1=-2, dim2=-1).add_(rest[0])
-        factor = product(square, inner).add_(gram, alpha=linear)
-    factor.diagonal(dim1=-2, dim2=-1).add_(constant)
-    return product(factor, x)
+        factor = gram
+        factor *= linear
+    return how.product(how.shift(factor, constant), x)
 
 
 class Design(NamedTuple):

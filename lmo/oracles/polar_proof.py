@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lmo.oracles.rounding import TINY, UNIT, frobenius, gamma, shift_to_positive
+from lmo.oracles.small_batches import Arithmetic
 
 SHIFTS = (2.0**-40, 2.0**-30)  # of tr H, tried in turn
 EXCESSES = (2.0**-40, 2.0**-26, 2.0**-13, 2.0**-7, 2.0**-4)  # of ‖O‖₂ over 1, tried in turn
@@ -63,9 +64,7 @@ def alignment(g: Tensor, o: Tensor) -> Tensor:
     return (g * o).sum((-2, -1)) - gamma(terms + 1) * frobenius(g) * frobenius(o)
 
 
-def distance_bound(
-    x: Tensor, y: Tensor, floor: Tensor, product: Callable[[Tensor, Tensor], Tensor] = torch.matmul
-) -> Tensor:
+def distance_bound(x: Any, y: Any, floor: Tensor, how: Arithmetic | None = None) -> Tensor:
     """An upper bound on ‖y − polar(x)‖_F for x, y (n, a, b) in float64, a ≤ b; inf where none is proved.
 
     Let xyᵀ = S + K, S symmetric ⪰ λI > 0, K skew, ω = ‖yyᵀ − I‖_F, and E what x has outside the row space of y. With
@@ -74,30 +73,30 @@ def distance_bound(
 
     Args:
         floor: shape (n,); what λ is tried at, in units of ‖x‖_F.
-        product: how to multiply two batches.
+        how: the arithmetic for the batches x and y; None: torch's.
     """
+    how = how or Arithmetic()
     a, b = x.shape[-2:]
-    size, length = frobenius(x), frobenius(y)
-    h = product(x, y.mT)
+    size, length = frobenius(x, how), frobenius(y, how)
+    h = how.product(x, y.mT)
     error = gamma(b + 1) * size * length  # of h, and of its halves
-    skew = frobenius(h - h.mT) / 2 + error
-    proved, tau = shift_to_positive(h + h.mT, -2 * floor * size)
+    skew = frobenius(h - h.mT, how) / 2 + error
+    proved, tau = shift_to_positive(h + h.mT, -2 * floor * size, how)
     low = -tau / 2 - error
-    gram = product(y, y.mT)
-    gram.diagonal(dim1=-2, dim2=-1).sub_(1)
-    omega = frobenius(gram) * (1 + 4 * UNIT) + gamma(b + 1) * length**2
+    gram = how.shift(how.product(y, y.mT), -1.0)
+    omega = frobenius(gram, how) * (1 + 4 * UNIT) + gamma(b + 1) * length**2
     stretch = (1 + omega).sqrt()
-    outside = torch.zeros_like(low) if a == b else stretch * outside_rows(x, y, h, gram, product)
+    outside = torch.zeros_like(low) if a == b else stretch * outside_rows(x, y, h, gram, how)
     safe = torch.where(low > 0, low, 1)
     q = (stretch * (skew + outside) / safe + omega) * (1 + 32 * UNIT)
     return torch.where(proved & (low > 0) & (q <= 0.125), q * (1 + 2 * q), torch.inf)
 
 
-def outside_rows(x: Tensor, y: Tensor, h: Tensor, gram: Tensor, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def outside_rows(x: Any, y: Any, h: Any, gram: Any, how: Arithmetic) -> Tensor:
     """A bound on ‖x(I − Π)‖_F, Π the projection on the row space of y, given h ≈ xyᵀ, gram ≈ yyᵀ − I.
 
     It is the least ‖x − Cy‖_F over all C, so any computed C = h − h·gram will do.
     """
-    c = torch.sub(h, product(h, gram))
-    residual = frobenius(x - product(c, y)) * (1 + 2 * UNIT)
-    return residual + gamma(x.shape[-2] + 2) * frobenius(c) * frobenius(y) + UNIT * frobenius(x)
+    c = h - how.product(h, gram)
+    residual = frobenius(x - how.product(c, y), how) * (1 + 2 * UNIT)
+    return residual + gamma(x.shape[-2] + 2) * frobenius(c, how) * frobenius(y, how) + UNIT * frobenius(x, how)
