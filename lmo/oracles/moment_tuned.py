@@ -72,15 +72,16 @@ def further(error: float) -> tuple[Polynomial, float]:
 class MomentTuned(Oracle):
     """d̂ = −radius · p(M/σ̄): scale, number of steps and form chosen for each matrix from its trace moments.
 
-    σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). k
-    designed steps bring all σ ≥ l_k σ̄ within E = 0.125 of 1 (0.17 for k > 3), certified, so η ≤ E before rounding;
-    what is below loses at most Σσ(1 − p) ≤ N·l_k σ̄/(4(1 − E)), N of them. k is the smallest for which that is small
-    against a lower bound on Σσ from the moments; it is estimated again from the answer (N from ‖d̂‖_F², Σσ from
-    ⟨M, d̂⟩), and steps are added while it exceeds `tail`. A stopping rule, not a proof of ε: `Adaptive` proves.
+    σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). A plan
+    of designed steps brings all σ ≥ lσ̄ within E = 0.125 of 1 (0.17 for more than three steps), certified, so η ≤ E
+    before rounding; what is below loses at most Σσ(1 − p) ≤ N·lσ̄/(4(1 − E)), N of them. The plan is the cheapest for
+    which that is small against a lower bound on Σσ from the moments; it is estimated again from the answer (N from
+    ‖d̂‖_F², Σσ from ⟨M, d̂⟩), and steps are added while it exceeds `tail`. A stopping rule, not a proof of ε: `Adaptive`
+    proves. Gradients through it take σ̄ and the plan for constants. Source: paper_notes.md, "Choosing by the spectrum".
 
     Args:
         tail: the ε allowed to singular values that have not converged.
-        dtype: precision of the iteration; None: that of the input.
+        dtype: precision of the iteration; None: that of the input. `fastest_dtype()` says which one is fastest.
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
     """
 
