@@ -59,7 +59,7 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
         other, added = wide if y is x else y.float(), None if add is None else add.float()
         return symmetric_product(wide, other, added, beta, alpha).to(x.dtype)
     rows, columns = x.shape[-2:]
-    few = rows < (2 if columns > rows else 3) * BLOCK  # then, and on GPUs, the plain product is faster
+    few = rows < (2 if columns >= 2 * rows else 3) * BLOCK  # then, and on GPUs, the plain product is faster
     if x.device.type != "cpu" or few or x.requires_grad or y.requires_grad:
         return product(x, y.mT, add, beta, alpha)
     out = x.new_empty(*x.shape[:-1], rows)

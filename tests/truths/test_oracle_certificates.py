@@ -144,7 +144,7 @@ def test_errors_are_those_of_the_uncompressed_matrix(a: int, b: int, seed: int, 
                 assert float(one) == pytest.approx(float(other), rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("shape", [(40, 60), (520, 530)])
+@pytest.mark.parametrize("shape", [(40, 60), (520, 1100)])
 def test_a_cost_is_counted_without_the_work(shape: tuple[int, int]) -> None:
     m = torch.randn(*shape)
     for text in ("you", "gram:polar-express:6", "classical-3:2/moments"):
@@ -155,7 +155,7 @@ def test_a_cost_is_counted_without_the_work(shape: tuple[int, int]) -> None:
         assert spent.products == counter.get_total_flops() / (2 * shape[0] ** 2 * shape[1]) and not spent.svd
     halves = (256**2 + (512 - 256) * 512 + (520 - 512) * 520) / 520**2 if shape[0] > 512 else 1.0
     square = shape[0] / shape[1]
-    assert cost(parse("jordan:1").oracle, m).products == pytest.approx(halves * (1 + square) + 1)
+    assert cost(parse("jordan:1").oracle, m).products == pytest.approx(halves + square + 1)  # m mᵀ by strips alone
 
 
 @pytest.mark.parametrize(
