@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from timing import timed
 
 from lmo.method import Method, State
 from lmo.momentum import Nesterov
@@ -60,13 +60,8 @@ def torch_muon(device: str) -> Callable[[], int]:
 
 def microseconds(work: Callable[[], int], device: str) -> float:
     """Time per run-step of one call."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    count = work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) / count * 1e6
+    elapsed, count = timed(work, device)
+    return elapsed / count * 1e6
 
 
 def main() -> None:

@@ -18,13 +18,13 @@ import argparse
 import math
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from timing import timed
 from torch import Tensor
 
 from lmo.oracles import QDWH, Eigen, Oracle, Polar
@@ -48,17 +48,6 @@ def gaussian(batch: int, n: int, device: str) -> Tensor:
     return torch.randn(batch, n, n, generator=source, dtype=torch.float64).to(device)
 
 
-def seconds(work: Callable[[], Any], device: str) -> tuple[float, Any]:
-    """Wall time of one call, and what it returned."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    found = work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start, found
-
-
 def contenders(m: Tensor, oracles: dict[str, Oracle]) -> dict[str, Callable[[], Any]]:
     """The SVD and the oracles on m."""
     return {"svd": partial(by_svd, m), **{name: partial(answer, oracle, m) for name, oracle in oracles.items()}}
@@ -79,7 +68,7 @@ def case(n: int, batch: int, device: str, repeats: int) -> dict[str, tuple[float
     times: list[dict[str, float]] = []
     delta = dict.fromkeys(OURS, 0.0)
     for turn in range(repeats + 1):
-        found = {name: seconds(work, device) for name, work in works.items()}
+        found = {name: timed(work, device) for name, work in works.items()}
         for name in OURS:
             off = (found[name][1] + found["svd"][1])[which[name]]
             delta[name] = max(delta[name], float(torch.linalg.matrix_norm(off, 2).max()))
@@ -104,7 +93,7 @@ def methods(device: str, repeats: int) -> None:
         works = contenders(m, oracles) | {"torch x y": partial(torch.matmul, m, m)}
         if device == "cpu":
             works["numpy x y"] = partial(np.matmul, m.numpy(), m.numpy())
-        turns = [{name: seconds(work, device) for name, work in works.items()} for _ in range(repeats + 1)]
+        turns = [{name: timed(work, device) for name, work in works.items()} for _ in range(repeats + 1)]
         line, reference = f"{n:4} ", turns[0]["svd"][1]
         for name in works:
             taken = 1e6 * statistics.median(turn[name][0] for turn in turns[1:]) / len(m)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
+T = TypeVar("T")
 
-def seconds(work: Callable[[], object], device: str) -> float:
-    """Wall time of one call of `work`, what it has left running on the device included."""
+
+def timed(work: Callable[[], T], device: str) -> tuple[float, T]:
+    """Wall time of one call of `work` in seconds, with what it leaves running on the device; and what it returns."""
     if device == "cuda":
         torch.cuda.synchronize()
     start = time.perf_counter()
-    work()
+    found = work()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, found
+
+
+def seconds(work: Callable[[], object], device: str) -> float:
+    """The wall time alone."""
+    return timed(work, device)[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from spectra import best_of_rank, epsilon, matrix
 
 from lmo import Draw, measure
 from lmo.balls import Spectral
-from lmo.optim import LMO
 from lmo.oracles import LowRank
 
 SHAPES = [(4, 7), (7, 4), (5, 5)]
@@ -134,26 +131,3 @@ def test_without_a_draw_the_power_step_starts_the_same_every_time() -> None:
     assert float((second - first).abs().max()) > 1e-3
     assert torch.equal(LowRank(2)(m)[0], first)  # no memory: a reset
     torch.testing.assert_close(LowRank(2)(m[1])[0], first[1], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_an_optimiser_that_is_loaded_goes_on_as_if_nothing_had_happened(dtype) -> None:
-    gradients = [g.to(dtype) for g in elements((6, 5), 1, 8)]
-    start = torch.nn.Parameter(torch.zeros(6, 5, dtype=dtype))
-    optimizer = LMO([start], lr=0.1, oracle=LowRank(2), seed=4)
-    for g in gradients[:4]:
-        start.grad = g
-        optimizer.step()
-    file = io.BytesIO()
-    torch.save(optimizer.state_dict(), file)
-    file.seek(0)
-    resumed = torch.nn.Parameter(start.detach().clone())
-    second = LMO([resumed], lr=0.1, oracle=LowRank(2), seed=4)
-    second.load_state_dict(torch.load(file, weights_only=True))
-    before, after = optimizer.state[start]["memory"], second.state[resumed]["memory"]
-    assert before.dtype == after.dtype and torch.equal(before, after)
-    for g in gradients[4:]:
-        for parameter, mine in ((start, optimizer), (resumed, second)):
-            parameter.grad = g
-            mine.step()
-    assert torch.equal(start, resumed)

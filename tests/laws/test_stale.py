@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ from samples import elements
 
 from lmo import Draw, Method, measure
 from lmo.balls import LInf, Product, Spectral
-from lmo.optim import LMO
-from lmo.oracles import Adaptive, Exact, LowRank, Oracle, Perturbed, Proof, Quantised, Rounded, Scripted, Stale
+from lmo.oracles import Adaptive, Exact, LowRank, Oracle, Perturbed, Proof, Scripted, Stale
 from lmo.oracles.errors import Inflate, Random
 
 
@@ -149,34 +147,6 @@ def test_a_proof_is_not_kept() -> None:
     _, memory = oracle(m)
     assert memory["memory"] is None and not isinstance(memory, Proof)
     assert not isinstance(oracle(m, memory)[1]["memory"], Proof)
-
-
-@pytest.mark.parametrize(
-    "oracle",
-    [Stale(Exact(Spectral()), 3), Stale(LowRank(2), 3), Stale(Adaptive(0.1), 2), Quantised(Stale(LowRank(2), 2)),
-     Stale(Rounded(Stale(Exact(Spectral()), 2)), 2)],
-    ids=str,
-)  # fmt: skip
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("stop", [1, 3, 4])
-def test_an_optimiser_that_is_loaded_goes_on_as_if_nothing_had_happened(oracle, dtype, stop) -> None:
-    gradients = [g.to(dtype) for g in elements((6, 5), 1, 8)]
-    start = torch.nn.Parameter(torch.zeros(6, 5, dtype=dtype))
-    optimizer = LMO([start], lr=0.1, oracle=oracle, seed=4)
-    for g in gradients[:stop]:
-        start.grad = g
-        optimizer.step()
-    file = io.BytesIO()
-    torch.save(optimizer.state_dict(), file)
-    file.seek(0)
-    resumed = torch.nn.Parameter(start.detach().clone())
-    second = LMO([resumed], lr=0.1, oracle=oracle, seed=4)
-    second.load_state_dict(torch.load(file, weights_only=True))  # reads no code
-    for g in gradients[stop:]:
-        for parameter, mine in ((start, optimizer), (resumed, second)):
-            parameter.grad = g
-            mine.step()
-        assert torch.equal(start, resumed)
 
 
 def test_in_a_method() -> None:
