@@ -12,42 +12,50 @@ from lmo.oracles.base import Oracle
 from lmo.oracles.newton_schulz import PolynomialOracle, higher_part
 from lmo.oracles.products import combine, product, symmetric_product
 from lmo.oracles.scales import Schatten4
+from lmo.oracles.scales.base import transposed
 from lmo.polynomials import Polynomial
 
 
 class Factor(NamedTuple):
-    """(scalar + matrix)·x = p(x). The scalar is apart: rounded into the diagonal, it would swamp what it cancels."""
+    """(scalar + weight·matrix)·x = p(x). The scalar is apart: in the diagonal, rounded, it would swamp what it cancels.
+
+    The weight is apart to save a pass over the matrix.
+    """
 
     scalar: float
+    weight: float
     matrix: Tensor
 
     def times(self, x: Tensor) -> Tensor:
         """p(x), accumulated before it is rounded, in the memory layout of x (mixed layouts make later passes slow)."""
-        if x.stride(-1) > x.stride(-2):
-            return product(x.mT, self.matrix.mT, add=x.mT, beta=self.scalar).mT
-        return product(self.matrix, x, add=x, beta=self.scalar)
+        if transposed(x):
+            return product(x.mT, self.matrix.mT, add=x.mT, beta=self.scalar, alpha=self.weight).mT
+        return product(self.matrix, x, add=x, beta=self.scalar, alpha=self.weight)
 
 
 def gram_factor(
-    gram: Tensor, polynomials: tuple[Polynomial, ...], powers: tuple[Tensor, Tensor] | None = None
+    gram: Tensor, polynomials: tuple[Polynomial, ...], square: Tensor | None = None
 ) -> tuple[Factor, Tensor]:
     """The factor of p = p_n ∘ … ∘ p_1 from `gram` = x xᵀ (n, a, a) alone, and the Gram matrix before the last step.
 
-    Per step, with z = c₁r + c₂r² + …: q ← q(c₀ + z), r ← (c₀ + z)r(c₀ + z). powers: r and r², where both are known, in
-    any precision.
+    Per step, with z = c₁r + c₂r² + …: q ← q(c₀ + z), r ← (c₀ + z)r(c₀ + z). square: the first r², where known.
     In low precision r loses the small singular values after a few steps: with slope S = Π c₀ at 0 its rounding error
     grows like S² times the unit roundoff.
     """
-    scalar, q = 1.0, None
+    scalar, weight, q = 1.0, 1.0, None
     for i, polynomial in enumerate(polynomials):
-        first, z = polynomial[0], higher_part(gram, polynomial, powers)
-        q = z if q is None else symmetric_product(q, z, add=combine(first, q, scalar, z))
+        first, (w, z) = polynomial[0], higher_part(gram, polynomial, square)
+        if q is None:
+            q, weight = z, w
+        else:
+            q = symmetric_product(q, z, add=combine(first * weight, q, scalar * w, z), alpha=weight * w)
+            weight = 1.0
         scalar *= first
         if i + 1 < len(polynomials):
-            half = symmetric_product(gram, z, add=gram, beta=first)
-            gram, powers = symmetric_product(z, half.mT, add=half, beta=first), None  # (c₀ + z)r(c₀ + z), to rounding
+            half = symmetric_product(gram, z, add=gram, beta=first, alpha=w)
+            gram, square = symmetric_product(z, half.mT, add=half, beta=first, alpha=w), None  # (c₀ + z)r(c₀ + z)
     assert q is not None
-    return Factor(scalar, q), gram
+    return Factor(scalar, weight, q), gram
 
 
 @dataclass(frozen=True)

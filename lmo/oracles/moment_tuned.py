@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,59 +13,21 @@ from lmo.balls import NormBall, Spectral
 from lmo.checks import check_dtype, check_number
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
+from lmo.oracles.plans import ERROR, PLANS, Plan, further, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.rounding import exactly_scaled
-from lmo.oracles.scales.base import squares, trace
-from lmo.oracles.scales.moments import Moments, inner, moments, on_host
+from lmo.oracles.scales.base import inner, squares, trace
+from lmo.oracles.scales.moments import Moments, moments, on_host
 from lmo.polynomials import Polynomial
-from lmo.polynomials.design import designed, minimax
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
-PLANS: dict[tuple[int, ...], float] = {
-    (3,): 0.2801,
-    (3, 2): 0.1201,
-    (3, 3): 0.07312,
-    (3, 2, 2): 0.04875,
-    (3, 3, 2): 0.02968,
-    (3, 3, 3): 0.01795,
-    (3, 3, 2, 2): 0.009873,
-    (3, 3, 3, 2): 0.006012,
-    (3, 3, 3, 3): 0.003653,
-    (3, 3, 3, 2, 2): 0.002421,
-    (3, 3, 3, 3, 2): 0.001474,
-    (3, 3, 3, 3, 3): 0.0008956,
-}  # terms of each step's polynomial (a cubic step saves a product), cheapest first: the l from which it is certified
-ERROR = 0.125  # of a design of up to three steps, and of a further one: what it covers ends in [1 − ERROR, 1 + ERROR]
-LONG_ERROR = 0.17  # of longer ones, where reaching further down the spectrum is worth more
-GUESS = 0.6  # how large the guess of ε from the moments alone may be: optimistic, as the answer is checked
-LONG_GUESS = 0.4  # … for longer plans, which decaying spectra get: more of their singular values are small
-# both guesses were chosen on the cells of benchmarks/spectral_oracle.py: its comparison of errors is no held-out test
 LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all entries that matter
+REACH = (2.0**-8, 2.0**12)  # ‖x‖_F for which float32 holds the squares of (x xᵀ)² that matter
 MOST = 6  # steps
-MARGIN = 0.01  # for rounding between the steps, in half precision
-CUSHION = 0.024
 WIDE = 1.5  # columns over rows from which the Gram form pays
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
-
-
-def error_of(terms: tuple[int, ...]) -> float:
-    """How far from 1 the singular values that a plan covers may end."""
-    return ERROR if len(terms) <= 3 else LONG_ERROR
-
-
-@functools.cache
-def design(low: float, terms: tuple[int, ...]) -> tuple[Polynomial, ...]:
-    """The polynomials of a plan for [low, 1], made for half precision."""
-    return designed(low, len(terms), terms=terms, margin=MARGIN, cushion=CUSHION).table
-
-
-@functools.cache
-def further(error: float) -> tuple[Polynomial, float]:
-    """One more step for an answer whose singular values reach 1 + error, and the lower end of what it brings near 1."""
-    low = PLANS[(3,)] * (1 + error)
-    return minimax(low, 1 + error)[0], low
 
 
 @dataclass(frozen=True)
@@ -74,11 +35,12 @@ class MomentTuned(Oracle):
     """d̂ = −radius · p(M/σ̄): scale, number of steps and form chosen for each matrix from its trace moments.
 
     σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). A plan
-    of designed steps brings all σ ≥ lσ̄ within E = 0.125 of 1 (0.17 for more than three steps), certified, so η ≤ E
-    before rounding; what is below loses at most Σσ(1 − p) ≤ N·lσ̄/(4(1 − E)), N of them. The plan is the cheapest for
-    which that is small against a lower bound on Σσ from the moments; it is estimated again from the answer (N from
-    ‖d̂‖_F², Σσ from ⟨M, d̂⟩), and steps are added while it exceeds `tail`. A stopping rule, not a proof of ε: `Adaptive`
-    proves. Gradients through it take σ̄ and the plan for constants. Source: paper_notes.md, "Choosing by the spectrum".
+    of designed steps brings all σ ≥ lσ̄ within E = 0.125 of 1, certified, so η ≤ E before rounding; what is below loses
+    at most Σσ(1 − p) ≤ N·lσ̄/(4(1 − E)), N of them. The plan is the cheapest that, on a power law with the same decay
+    (`plans_for`), has a smaller ε than the five steps of torch.optim.Muon; what it may have lost is estimated from the
+    answer (N from ‖d̂‖_F², Σσ from the moments or ⟨M, d̂⟩), and steps are added while that exceeds `tail`. A stopping
+    rule, not a proof of ε: `Adaptive` proves. Gradients through it take σ̄ and the plan for constants. Source:
+    paper_notes.md, "Choosing by the spectrum".
 
     Args:
         tail: the ε allowed to singular values that have not converged.
@@ -111,41 +73,40 @@ class MomentTuned(Oracle):
     def _minus_polar(self, m: Tensor) -> Tensor:
         x, m, power = in_reach(m, self.dtype or m.dtype)
         found = moments(x)
-        plans = first_guess(found)
+        plans = plans_for(found, self.tail)
         if (plans == plans[0]).all():
-            return self._iterate(x, m, power, found, tuple(PLANS)[plans[0]])
-        out = m.new_empty(m.shape, dtype=torch.promote_types(x.dtype, torch.float32))
+            return self._iterate(x, m, power, found, PLANS[plans[0]])
+        out = torch.empty_like(x)
         for k in np.unique(plans).tolist():
             (rows,) = (plans == k).nonzero()
-            out[rows] = self._iterate(x[rows], m[rows], power[rows], found.select(rows), tuple(PLANS)[k])
+            out[rows] = self._iterate(x[rows], m[rows], power[rows], found.select(rows), PLANS[k])
         return out
 
-    def _iterate(self, x: Tensor, m: Tensor, power: np.ndarray, found: Moments, plan: tuple[int, ...]) -> Tensor:
+    def _iterate(self, x: Tensor, m: Tensor, power: np.ndarray, found: Moments, plan: Plan) -> Tensor:
         """A plan on all of x = m·power (n, a, b), and further steps on those whose answer asks for them."""
-        low, error, steps = PLANS[plan], error_of(plan), len(plan)
-        y, before = run_blocks(x, found, design(low, plan))
-        out = wide = y.to(torch.promote_types(y.dtype, torch.float32))
-        left, sigma_max = np.arange(x.shape[0]), found.sigma_max / power
+        low, steps = plan.low, len(plan.terms)
+        y, before = run_blocks(x, found, plan.polynomials)
+        out = y
+        left, sigma_max, nuclear = np.arange(x.shape[0]), found.sigma_max / power, found.nuclear / power
         while steps < MOST:
-            weak = unconverged(m, wide, before, sigma_max, low) > self.tail
+            weak = unconverged(m, y, before, sigma_max, low, nuclear, self.tail)
             if not weak.any():
                 break
             if not weak.all():
-                left, m, y, sigma_max = left[weak], m[weak], y[weak], sigma_max[weak]
+                left, m, y, sigma_max, nuclear = left[weak], m[weak], y[weak], sigma_max[weak], nuclear[weak]
             steps += 1
-            polynomial, end = further(error)
-            low, error = low * end / (1 - error), ERROR
+            polynomial, end = further()
+            low = low * end / (1 - ERROR)
             y, before = one_step(y, polynomial)
-            wide = y.to(out.dtype)
             if left.size == out.shape[0]:
-                out = wide
+                out = y
             else:
-                out[left] = wide
+                out[left] = y
         return out
 
 
 def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray]:
-    """(m·power in `dtype`, m, power) with powers of two (n,) that bring ‖m‖_F near 1, or near 8 in float16.
+    """(m·power in `dtype`, m, power) with powers of two (n,) that bring ‖m‖_F into `REACH`, or near 8 in float16.
 
     No square of a product overflows or vanishes then. An m whose own squares do is scaled first, by a power of two.
     """
@@ -153,23 +114,16 @@ def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray]
     if not ((size > LEAST) & (size < 1 / LEAST)).all():
         m = exactly_scaled(m)
         (size,) = np.sqrt(on_host(squares(m)))
-    power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(size > 0, size, 1))))
+    short = torch.float16 in (dtype, m.dtype)  # its range is
+    fine = (size == 0) | (size > REACH[0]) & (size < REACH[1]) & (not short)
+    power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(fine, 1, size))))
     if (power == 1).all():
         return m.to(dtype), m, power
     factor = float(power[0]) if m.shape[0] == 1 else torch.from_numpy(power).to(m.device).reshape(-1, 1, 1)
-    if torch.float16 in (dtype, m.dtype):  # whose range is short
+    if short:
         return (m * factor).to(dtype), m, power
     x = m.to(dtype)  # first: to multiply fewer bytes
     return x * (factor if isinstance(factor, float) else factor.to(dtype)), m, power
-
-
-def first_guess(found: Moments) -> np.ndarray:
-    """The first of `PLANS` whose ε, guessed from the moments alone, is small enough; shape (n,)."""
-    rows = found.gram.shape[-1]
-    nuclear = found.t1**1.5 / np.sqrt(np.where(found.t2 > 0, found.t2, 1))  # ≤ Σσ (Hölder)
-    ratio = rows * found.sigma_max / np.where(nuclear > 0, nuclear, 1) / (4 * (1 - ERROR))
-    limits = np.array([(GUESS if len(plan) <= 3 else LONG_GUESS) / low for plan, low in PLANS.items()][:-1])
-    return (ratio[:, None] > limits).sum(axis=1)
 
 
 def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:
@@ -187,16 +141,15 @@ def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -
     """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps."""
     wide = x.shape[-1] >= WIDE * x.shape[-2]
     blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
-    y, gram, powers = x, found.gram, found.powers
+    y, gram, square = x, found.gram, found.square
     unit = np.where(found.sigma_max > 0, found.sigma_max, 1)
     first, *others = blocks[0]
     if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ and the sign go into the coefficients
         first = divided(first, -float(unit[0]))
     else:
         u = torch.from_numpy(unit).to(x.device).reshape(-1, 1, 1)
-        y, gram = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2)))
-        powers = ((powers[0] / u**2).to(powers[0].dtype), (powers[1] / u**4).to(powers[1].dtype))
-    factor, last = gram_factor(gram, (first, *others), powers)
+        y, gram, square = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2), (square, u**4)))
+    factor, last = gram_factor(gram, (first, *others), square)
     y = factor.times(y)
     for block in blocks[1:]:
         factor, last = gram_factor(symmetric_product(y, y), block)
@@ -213,12 +166,19 @@ def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, np.ndarray]:
     return factor.times(x), on_host(trace(gram))[0]
 
 
-def unconverged(m: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float) -> np.ndarray:
-    """ε that singular values below low·σ̄ can account for, estimated from the answer y to m; shape (n,).
+def unconverged(
+    m: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float, nuclear: np.ndarray, tail: float
+) -> np.ndarray:
+    """Whether σ < low·σ̄ can account for an ε above `tail`, estimated from the answer y to m; shape (n,).
 
     N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
+    Σσ is at least `nuclear`; only where that decides nothing, ⟨m, −y⟩ estimates it, in a pass over m.
     """
-    size, alignment = on_host(squares(y), -inner(m, y))
+    (size,) = on_host(squares(y))
     count = np.minimum(y.shape[-2] - size, 3 * (size - before)).clip(min=0)
     lost = count * sigma_max * low / (4 * (1 - ERROR))
-    return np.where(alignment > 0, lost / np.where(alignment > 0, alignment, 1), 0)
+    weak = lost > tail * nuclear
+    if weak.any():
+        (alignment,) = on_host(-inner(m, y))
+        weak &= lost > tail * alignment
+    return np.asarray(weak)

@@ -26,22 +26,27 @@ def apply_odd_polynomial(x: Tensor, polynomial: Polynomial, gram: Tensor | None 
     """x·(c₀ + c₁xᵀx + …) for a wide or square batch x (n, a, b), a ≤ b, by Horner's rule on `gram` = x xᵀ."""
     if len(polynomial) == 1:
         return polynomial[0] * x
-    z = higher_part(symmetric_product(x, x) if gram is None else gram, polynomial)
-    return product(z, x, add=x, beta=polynomial[0])
+    weight, z = higher_part(symmetric_product(x, x) if gram is None else gram, polynomial)
+    return product(z, x, add=x, beta=polynomial[0], alpha=weight)
 
 
-def higher_part(gram: Tensor, polynomial: Polynomial, powers: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """c₁r + c₂r² + …, the even part of the polynomial over s without its constant; powers: r and r², where known."""
-    if len(polynomial) < 3:
-        return polynomial[1] * gram if len(polynomial) == 2 else torch.zeros_like(gram)
+def higher_part(gram: Tensor, polynomial: Polynomial, square: Tensor | None = None) -> tuple[float, Tensor]:
+    """(w, z) with wz = c₁r + c₂r² + …, the even part of the polynomial over s without its constant.
+
+    square: r², where known.
+    """
+    if len(polynomial) == 1:
+        return 0.0, gram
+    if len(polynomial) == 2:
+        return polynomial[1], gram
     *low, last = polynomial[1:]
-    if powers is None:
+    if square is None:
         z = symmetric_product(gram, gram, add=gram, beta=low[-1], alpha=last)
     else:
-        z = combine(low[-1], powers[0], last, powers[1], gram.dtype)
+        z = combine(low[-1], gram, last, square)
     for c in reversed(low[:-1]):
         z = symmetric_product(gram, z, add=gram, beta=c)
-    return z
+    return 1.0, z
 
 
 @dataclass(frozen=True)

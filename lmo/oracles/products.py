@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lmo.checks import check_device
+from lmo.oracles.strips import row_strips
 
 NATIVE = {  # what processors that multiply in a half precision call it
     torch.bfloat16: ("avx512_bf16", "amx_bf16", "bf16"),
@@ -74,8 +75,14 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
 
 def combine(a: float, x: Tensor, b: float, y: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """a·x + b·y in `dtype` (None: that of x), rounded once: half precisions are added in float32, unlike in torch."""
-    wide = torch.promote_types(x.dtype, torch.float32)
-    return torch.add(a * x.to(wide), y.to(wide), alpha=b).to(dtype or x.dtype)
+    wide, dtype = torch.promote_types(x.dtype, torch.float32), dtype or x.dtype
+    strips = [slice(None)] if x.requires_grad or y.requires_grad else list(row_strips(x))
+    if len(strips) == 1:
+        return torch.add(a * x.to(wide), y.to(wide), alpha=b).to(dtype)
+    out = torch.empty_like(x, dtype=dtype)
+    for rows in strips:
+        out[:, rows] = torch.add(a * x[:, rows].to(wide), y[:, rows].to(wide), alpha=b)
+    return out
 
 
 def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float, out: Tensor | None = None) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls.base import safe_divide
+from lmo.oracles.strips import row_strips
 
 
 class Prepared(NamedTuple):
@@ -47,5 +48,24 @@ def trace(x: Tensor) -> Tensor:
 
 def squares(x: Tensor) -> Tensor:
     """Σ x², per matrix (n,), float64: rows are added up in float32 or better (float32 sums of n² lose 1e-5)."""
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # a cast and a norm: faster than a norm that casts
-    return torch.linalg.vector_norm(wide, dim=-1).double().square().sum(-1)
+    wide = torch.promote_types(x.dtype, torch.float32)  # a cast and a norm: faster than a norm that casts
+    x = x.mT if transposed(x) else x
+    norms = [torch.linalg.vector_norm(x[:, rows].to(wide), dim=-1) for rows in row_strips(x)]
+    return _joined(norms).double().square().sum(-1)
+
+
+def inner(x: Tensor, y: Tensor) -> Tensor:
+    """⟨x, y⟩ per matrix (n,), float64: rows are added up in float32 or better, as in `squares`."""
+    wide = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
+    x, y = (x.mT, y.mT) if transposed(x) else (x, y)
+    parts = [torch.linalg.vecdot(x[:, rows].to(wide), y[:, rows].to(wide)) for rows in row_strips(x)]
+    return _joined(parts).sum(-1, dtype=torch.float64)
+
+
+def transposed(x: Tensor) -> bool:
+    """Whether columns of x lie together in memory: row by row, sums over it take ten times as long."""
+    return x.stride(-1) > x.stride(-2)
+
+
+def _joined(strips: list[Tensor]) -> Tensor:
+    return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-1)

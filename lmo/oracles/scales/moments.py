@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.scales.base import Prepared, Scale, divide, squares, trace
+from lmo.oracles.scales.base import Prepared, Scale, divide, inner, squares, trace
 
+SETTLED = 2.0**-45  # a step of Newton's iteration that changes y by less is the last one
 ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it, the moments summed in float32 or better
 
 
 class Moments(NamedTuple):
     """Σσ², Σσ⁴, Σσ⁶, Σσ⁸ and the bound on σ_max that they prove, (n,) on the host; the products behind them.
 
-    gram: x xᵀ in the dtype of x. powers: it and its square, in float32 or better.
+    gram: x xᵀ. square: its square. Both in the dtype of x.
     """
 
     t1: np.ndarray
@@ -27,23 +28,32 @@ class Moments(NamedTuple):
     t4: np.ndarray
     sigma_max: np.ndarray
     gram: Tensor
-    powers: tuple[Tensor, Tensor]
+    square: Tensor
+
+    @property
+    def nuclear(self) -> np.ndarray:
+        """A lower bound on Σσ: (Σσ²)^{3/2} ≤ Σσ (Σσ⁴)^{1/2} (Hölder)."""
+        return np.asarray(self.t1**1.5 / np.sqrt(np.where(self.t2 > 0, self.t2, 1)))
 
     def select(self, rows: np.ndarray) -> Moments:
         """Those of the matrices `rows` alone."""
         t1, t2, t3, t4, sigma_max = (part[rows] for part in (self.t1, self.t2, self.t3, self.t4, self.sigma_max))
-        return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], (self.powers[0][rows], self.powers[1][rows]))
+        return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], self.square[rows])
 
 
 def moments(x: Tensor) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
     gram = symmetric_product(x, x)
-    wide = torch.promote_types(x.dtype, torch.float32)
-    first, second = gram.to(wide), symmetric_product(gram, gram).to(wide)
-    rounding = ROUNDINGS * torch.finfo(x.dtype).eps
+    square = symmetric_product(gram, gram)
+    t1, t2, t3, t4 = on_host(trace(gram), squares(gram), inner(gram, square), squares(square))
+    return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, x.dtype), gram, square)
+
+
+def sigma_bound(t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    """σ̄ ≥ σ_max from moments whose products were rounded to `dtype`; shape (n,)."""
+    wide = torch.promote_types(dtype, torch.float32)
     slack = max(ROUNDINGS * torch.finfo(wide).eps, 2.0**-40)
-    t1, t2, t3, t4 = on_host(trace(gram), squares(first), inner(first, second), squares(second))
-    return Moments(t1, t2, t3, t4, largest(t2, t3, t4, rounding, slack), gram, (first, second))
+    return largest(t2, t3, t4, ROUNDINGS * torch.finfo(dtype).eps, slack)
 
 
 def on_host(*numbers: Tensor) -> np.ndarray:
@@ -52,12 +62,6 @@ def on_host(*numbers: Tensor) -> np.ndarray:
     By `tolist`, which a fake tensor refuses as the data-dependent step that it is (`.numpy()` breaks on one).
     """
     return np.array(torch.stack(numbers).tolist(), dtype=np.float64)
-
-
-def inner(x: Tensor, y: Tensor) -> Tensor:
-    """⟨x, y⟩ per matrix (n,), float64: rows are added up in float32 or better, as in `squares`."""
-    wide = torch.promote_types(x.dtype, torch.float32)
-    return torch.linalg.vecdot(x.to(wide), y.to(wide)).sum(-1, dtype=torch.float64)
 
 
 def largest(
@@ -78,7 +82,10 @@ def largest(
     for _ in range(iterations):
         value = a2 * a4 - a3 * a3 - y * y * (a4 - y * (2 * a3 - y * a2))
         slope = -y * (2 * a4 - y * (6 * a3 - y * (4 * a2)))
-        y = np.where((value < 0) & (slope < 0), np.maximum(y - value / slope, 0), y)
+        lower = np.where((value < 0) & (slope < 0), np.maximum(y - value / slope, 0), y)
+        settled, y = bool((y - lower <= SETTLED * y).all()), lower
+        if settled:
+            break
     return np.where(t4 > 0, np.sqrt((1 + rounding) * y * unit), 0)
 
 

@@ -1,0 +1,116 @@
+"""The plans of `MomentTuned`: designed steps for a spectrum that decays like the one at hand."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lmo.oracles.scales.moments import Moments, sigma_bound
+from lmo.polynomials import Polynomial, schedule
+from lmo.polynomials.design import designed, minimax
+from lmo.polynomials.schedule import evaluate
+
+MARGIN = 0.01  # for rounding between the steps, in half precision
+CUSHION = 0.024
+ERROR = 0.125  # of every plan: below the η of the five steps of torch.optim.Muon, at least 0.134 unless they fall short
+LESS_EPSILON = 0.01  # by how much a plan's ε has to be below theirs, on the power law
+LEAST_EPSILON = 0.04  # below which no ε has to be
+FLATTER, SMALL = 0.8, 0.35  # of decay, of the ε that `_small` bounds: what Gaussian matrices, square or not, have
+STEEPEST, BINS = 2.0, 100  # power laws i^−s for s = 0, 0.02, …, 2
+
+
+class Plan(NamedTuple):
+    """terms of each step's polynomial; every σ ≥ low (in units of the scale) ends within `ERROR` of 1."""
+
+    terms: tuple[int, ...]
+    low: float
+
+    @property
+    def polynomials(self) -> tuple[Polynomial, ...]:
+        """Its steps, designed for [low, 1] and for half precision."""
+        return _designed(self.low, self.terms)
+
+
+PLANS = (  # by products for a square matrix (a cubic step saves one); the l are certified
+    Plan((3,), 0.2801),
+    Plan((3, 2), 0.1201),
+    Plan((3, 3), 0.07312),
+    Plan((3, 2, 2), 0.04875),
+    Plan((3, 3, 2), 0.02968),
+    Plan((3, 3, 3), 0.01795),
+    Plan((3, 3, 2, 2), 0.01196),
+    Plan((3, 3, 3, 2), 0.007278),
+    Plan((3, 3, 3, 3), 0.0044),
+    Plan((3, 3, 3, 2, 2), 0.002932),
+    Plan((3, 3, 3, 3, 2), 0.001785),
+    Plan((3, 3, 3, 3, 3), 0.001079),
+)
+
+
+@functools.cache
+def _designed(low: float, terms: tuple[int, ...]) -> tuple[Polynomial, ...]:
+    return designed(low, len(terms), terms=terms, margin=MARGIN, cushion=CUSHION).table
+
+
+@functools.cache
+def further() -> tuple[Polynomial, float]:
+    """One more step for an answer whose singular values reach 1 + ERROR, and the lower end of what it brings near 1."""
+    low = PLANS[0].low * (1 + ERROR)
+    return minimax(low, 1 + ERROR)[0], low
+
+
+def plans_for(found: Moments, tail: float) -> np.ndarray:
+    """The place in `PLANS` of the plan for each matrix, (n,).
+
+    The spectrum is taken for a power law i^−s. Two participation ratios tell s, (Σσ²)²/Σσ⁴ and (Σσ⁴)²/Σσ⁸, the same
+    for a power law; elsewhere their mean is taken (the second sees the top of the spectrum alone). A spectrum with a
+    much flatter top and few small singular values, like that of a Gaussian matrix, is none: one step does.
+    """
+    rows = found.gram.shape[-1]
+    whole, top = _decay(found.t1, found.t2, rows), _decay(found.t2, found.t4, rows) / 2
+    bins = np.rint(((whole + top) / 2).clip(max=STEEPEST) * (BINS / STEEPEST)).astype(int)
+    plans = np.array([_plan_for(rows, k, tail, found.gram.dtype) for k in bins.tolist()])
+    return np.where((top < FLATTER * whole) & (_small(found, PLANS[0].low) <= SMALL), 0, plans)
+
+
+def _small(found: Moments, low: float) -> np.ndarray:
+    """At most the ε of all σ < low·σ̄, (n,): each of them loses σ(1 − p) ≤ low·σ̄/(4(1 − E))."""
+    lost = found.gram.shape[-1] * found.sigma_max * low / (4 * (1 - ERROR))
+    return np.asarray(lost / np.where(found.nuclear > 0, found.nuclear, 1))
+
+
+def _decay(sum_one: np.ndarray, sum_two: np.ndarray, rows: int) -> np.ndarray:
+    """The a for which the numbers i^−2a have the participation ratio (Σx)²/Σx²: 0 for equal ones; at most 4."""
+    ratio = sum_one**2 / np.where(sum_two > 0, sum_two, 1)
+    exponents, ratios = _participation(rows)
+    return np.interp(-ratio, -ratios, exponents)
+
+
+@functools.lru_cache(maxsize=256)
+def _participation(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    exponents = np.linspace(0, 2 * STEEPEST, 2 * BINS + 1)
+    values = np.arange(1.0, rows + 1) ** (-2 * exponents[:, None])
+    return exponents, values.sum(-1) ** 2 / (values**2).sum(-1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan_for(rows: int, k: int, tail: float, dtype: torch.dtype) -> int:
+    """The first plan with less ε on i^−s, s = k·STEEPEST/BINS, than torch.optim.Muon's steps, and at most `tail`."""
+    sigma = np.arange(1.0, rows + 1) ** (-k * STEEPEST / BINS)
+    t1, t2, t3, t4 = (np.array([(sigma ** (2 * j)).sum()]) for j in (1, 2, 3, 4))
+    theirs = _epsilon(schedule("jordan").table, sigma, float(t1[0]) ** 0.5)
+    most = min(max(theirs - LESS_EPSILON, LEAST_EPSILON), tail)
+    scale = float(sigma_bound(t2, t3, t4, dtype)[0])
+    good = (i for i, plan in enumerate(PLANS) if _epsilon(plan.polynomials, sigma, scale) <= most)
+    return next(good, len(PLANS) - 1)
+
+
+def _epsilon(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> float:
+    """ε of a composition on a spectrum: the share of Σσ that ⟨M, −d̂⟩ misses."""
+    values = sigma / scale
+    for polynomial in polynomials:
+        values = evaluate(polynomial, values)
+    return float(1 - sigma @ values / sigma.sum())
