@@ -41,6 +41,14 @@ gamma = _positive("gamma")
 alpha = _positive("alpha")
 sigma = _positive("sigma")
 rho = _positive("rho")
+L0 = _positive("L0")
+L1 = _positive("L1")
+Lbar = _positive("Lbar")
+mu = _positive("mu")
+R = _positive("R")
+lam = _positive("lambda")
+B = _positive("B")
+target = _positive("target")
 delta = sp.Symbol("delta", nonnegative=True)
 epsilon = sp.Symbol("epsilon", real=True)
 eta = sp.Symbol("eta", real=True)
@@ -53,6 +61,14 @@ CONSTANTS: dict[str, Constant] = {
     for constant in (
         Constant("initial_gap", Delta, (1, 0), "f(x_0) − inf f", at_least=0),
         Constant("smoothness", L, (1, -2), "‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖", above=0),
+        Constant("l0", L0, (1, -2), "‖∇f(x) − ∇f(y)‖_* ≤ (L0 + L1‖∇f(x)‖_*)‖x − y‖ for ‖x − y‖ ≤ 1/L1", above=0),
+        Constant("l1", L1, (0, -1), "see l0", above=0),
+        Constant("mean_smoothness", Lbar, (1, -2), "E‖g(x, ξ) − g(y, ξ)‖₂² ≤ L̄²‖x − y‖²", above=0),
+        Constant("mu", mu, (1, -2), "‖∇f(x)‖_*² ≥ 2μ(f(x) − inf f)", above=0),
+        Constant("diameter", R, (0, 1), "R ≥ ‖x_k − x*‖ on the level set of x_0", above=0),
+        Constant("weight_decay", lam, (0, -1), "λ of x⁺ = (1 − λγ)x + γd̂", above=0),
+        Constant("batch_size", B, (0, 0), "gradients averaged a step: σ²/B for σ²", at_least=1),
+        Constant("target", target, (1, -1), "the dual gradient norm to reach", above=0),
         Constant("steps", K, (0, 0), "number of steps", at_least=1),
         Constant("step_size", gamma, (0, 1), "γ of x + γd̂", above=0),
         Constant("alpha", alpha, (0, 0), "weight of the new gradient, 1 − β", above=0, at_most=1),
