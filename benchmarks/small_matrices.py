@@ -8,8 +8,8 @@ Gaussian matrices, n = 8 … 64. Two promises: `tight`, δ ≤ 1e-9 on every mat
 timed. The contenders take turns; a ratio is the median over the turns of the SVD's time over ours. Last lines: RATIO
 name value, the geometric mean over n. Exit status 1 if a δ is too large.
 
-`--methods` prints the time per matrix and the largest δ of the ways to a polar factor, n = 8 … 512, and of the products
-that the oracles choose from.
+`--methods` prints the time per matrix and the largest δ of the ways to a polar factor of n × n and n × 4n matrices,
+n = 8 … 512, and of the products that the oracles choose from: what `Polar` chooses by.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def by_svd(m: Tensor) -> Tensor:
     return u @ vh
 
 
-def gaussian(batch: int, n: int, device: str) -> Tensor:
-    """Standard normal matrices (batch, n, n), the same ones on every device."""
+def gaussian(batch: int, n: int, device: str, columns: int | None = None) -> Tensor:
+    """Standard normal matrices (batch, n, columns), columns = n by default; the same ones on every device."""
     source = torch.Generator().manual_seed(n)
-    return torch.randn(batch, n, n, generator=source, dtype=torch.float64).to(device)
+    return torch.randn(batch, n, columns or n, generator=source, dtype=torch.float64).to(device)
 
 
 def contenders(m: Tensor, oracles: dict[str, Oracle]) -> dict[str, Callable[[], Any]]:
@@ -87,14 +87,14 @@ def methods(device: str, repeats: int) -> None:
     """Prints the table of `--methods`."""
     oracles: dict[str, Oracle] = {"eigen": Eigen(), "qdwh": QDWH(), "qdwh 1e-3": QDWH(1e-3), **OURS}
     names = ["svd", *oracles, "torch x y", "numpy x y"]
-    print("microseconds per matrix (largest δ against the SVD)\n" + "   n " + "".join(f"{name:>20}" for name in names))
-    for n in SIZES:
-        m = gaussian(max(2, min(20_000, 2**21 // n**2 * 8 // n)), n, device)
-        works = contenders(m, oracles) | {"torch x y": partial(torch.matmul, m, m)}
+    print("microseconds per matrix (largest δ against the SVD)\n" + " " * 10 + "".join(f"{name:>20}" for name in names))
+    for n, columns in [(n, factor * n) for factor in (1, 4) for n in SIZES]:
+        m = gaussian(max(2, min(20_000, 2**21 // n**2 * 8 // columns)), n, device, columns)
+        works = contenders(m, oracles) | {"torch x y": partial(torch.matmul, m, m.mT)}
         if device == "cpu":
-            works["numpy x y"] = partial(np.matmul, m.numpy(), m.numpy())
+            works["numpy x y"] = partial(np.matmul, m.numpy(), m.mT.numpy())
         turns = [{name: timed(work, device) for name, work in works.items()} for _ in range(repeats + 1)]
-        line, reference = f"{n:4} ", turns[0]["svd"][1]
+        line, reference = f"{n:4}×{columns:<5}", turns[0]["svd"][1]
         for name in works:
             taken = 1e6 * statistics.median(turn[name][0] for turn in turns[1:]) / len(m)
             off = torch.linalg.matrix_norm(turns[0][name][1] + reference, 2).max() if name in oracles else None

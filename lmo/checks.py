@@ -49,7 +49,7 @@ def check_integer(name: str, value: Any, at_least: int) -> int:
 def check_kind(name: str, value: object, kind: type) -> None:
     """Refuses (`TypeError`) a `value` that is no `kind`."""
     if not isinstance(value, kind):
-        raise TypeError(f"`{name}` must be a {kind.__name__}, got {value!r}")
+        raise TypeError(f"`{name}` must be of type {kind.__name__}, got {value!r}")
 
 
 def check_dtype(dtype: object) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
 from lmo.oracles.base import Oracle
+from lmo.oracles.polar import by_eigen
 from lmo.oracles.polar_oracle import PolarOracle
-
-CUT = 16.0  # of p·eps·λ₁: eigenvalues up to there are noise
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,4 @@ class Eigen(PolarOracle):
         return [(cls(), (3, 4)), (cls(), (6, 2))]
 
     def _polar(self, x: Tensor) -> Tensor:
-        values, vectors = torch.linalg.eigh(x @ x.mT)
-        noise = CUT * x.shape[-2] * torch.finfo(x.dtype).eps * values[..., -1:]
-        kept = values > noise
-        roots = torch.where(kept, torch.where(kept, values, 1).rsqrt(), 0)
-        return (vectors * roots.unsqueeze(-2)) @ (vectors.mT @ x)
+        return by_eigen(x)[0]

@@ -21,10 +21,12 @@ from lmo.polynomials.certify import Certificate, certify
 from lmo.polynomials.design import minimax
 
 TERMS = 5  # coefficients of a step: degree 9 takes 4 products, degree 5 takes 3
+CUT = 16.0  # of p·eps·λ₁: eigenvalues of xxᵀ up to there are noise
 STEPS = (2, 3, 4)  # of degree 9, after one Newton step
 SHARE = 1 / 64  # of δ that the design of these steps leaves: the proof sees the sum over all directions
 SMALLEST = 2.0**-40
 SINGLE = 2.0**-24  # the δ·s_min from which all steps but the first are done in float32
+EIGEN = (128, 1.25)  # rows, columns over rows from which an eigendecomposition beats Newton's step and the others
 LEAST = 2.0**-44  # the smallest δ·s_min: below, rounding in float64 is in the way
 
 
@@ -35,8 +37,9 @@ class Polar(PolarOracle):
     s_min = 0: holds for every matrix, and is proved for each answer (`polar_proof.distance_bound`, rounding included;
     paper_notes.md, "Proving a polar factor"). One Newton step X ← (ζX + X⁻ᵀ/ζ)/2, ζ² = ‖X⁻¹‖_F/‖X‖_F, brings the
     singular values to [1, (√κ + 1/√κ)/2], κ = ‖X‖_F‖X⁻¹‖_F (Higham, Functions of Matrices, §8.6); two to four minimax
-    polynomials of degree 9 bring those to 1. What has too large a κ for this, or is not proved, is answered by an SVD,
-    with zeros on the null space. Matrices that are not square are reduced by QR first.
+    polynomials of degree 9 bring those to 1. Matrices that are not square are reduced by QR first; large wide ones go
+    by the eigenvectors of xxᵀ instead. What has too large a κ for this, or is not proved, is answered by an SVD, with
+    zeros on the null space.
 
     s_min > 0: holds where σ_min ≥ s_min‖m‖_F, by design: minimax quintics for [s_min, 1]. Not checked. Smaller singular
     values go to [0, 1 + delta], so δ ≤ 1 always. In float32 from the second step on where δ·s_min allows that.
@@ -100,6 +103,18 @@ def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, how: Arithmetic
 
 def proved(x: Tensor, delta: float) -> Tensor:
     """The polar factors of x (n, a, b), a ≤ b, in float64, each proved to have δ ≤ `delta` or from an SVD."""
+    rows, columns = x.shape[-2:]
+    if rows > EIGEN[0] and columns >= EIGEN[1] * rows:
+        answer, floor = by_eigen(x)
+        bad = ~(distance_bound(x, answer, 0.9 * floor) <= delta)
+        if bad.any():
+            answer[bad] = by_svd(x[bad])
+        return answer
+    return by_iteration(x, delta)
+
+
+def by_iteration(x: Tensor, delta: float) -> Tensor:
+    """The same by Newton's step and polynomials, in chunks."""
     basis, square = (None, x) if x.shape[-1] == x.shape[-2] else wide(x)
     answer, y, every = torch.empty_like(x), torch.empty_like(square), torch.arange(len(x), device=x.device)
     ratio, floor, bound = (torch.full_like(x[:, 0, 0], torch.inf) for _ in range(3))
@@ -165,6 +180,16 @@ def by_svd(x: Tensor) -> Tensor:
     """UVᵀ for x (n, a, b), 0 on the null space."""
     u, s, vh = torch.linalg.svd(x, full_matrices=False)
     return (u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh
+
+
+def by_eigen(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(xxᵀ)^−½x for x (n, a, b), and σ_min/‖x‖_F (n,), 0 where rounding in xxᵀ hides it; shorter where it is 0."""
+    values, vectors = torch.linalg.eigh(x @ x.mT)
+    kept = values > CUT * x.shape[-2] * torch.finfo(x.dtype).eps * values[..., -1:]
+    roots = torch.where(kept, torch.where(kept, values, 1).rsqrt(), 0)
+    size = torch.linalg.vector_norm(x, dim=(-2, -1))
+    floor = values[..., 0].clamp(min=0).sqrt() / torch.where(size > 0, size, 1)
+    return (vectors * roots.unsqueeze(-2)) @ (vectors.mT @ x), torch.where(kept.all(-1), floor, 0)
 
 
 def step(how: Arithmetic, x: Any, polynomial: Polynomial) -> Any:

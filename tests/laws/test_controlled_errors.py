@@ -214,7 +214,7 @@ BAD = {
     "a long period": (lambda: Scripted(LInf(), ONES, torch.tensor([3])), ValueError, r"\[1, 2\], got \[3\]"),
     "a script with NaN": (
         lambda: Scripted(LInf(), math.nan * ONES, torch.tensor([1])), ValueError, "`factors` must be a finite number"),
-    "no ball": (lambda: Scripted(3, ONES, torch.tensor([1])), TypeError, "`ball` must be a NormBall"),
+    "no ball": (lambda: Scripted(3, ONES, torch.tensor([1])), TypeError, "`ball` must be of type NormBall"),
     "other parts": (
         lambda: Scripted(LInf(), ONES, torch.tensor([1]))(torch.ones(1, 4)), ValueError,
         r"the script scales 3 part\(s\), the answer has 4"),

@@ -217,9 +217,9 @@ NAN, INFINITE = (torch.full((3, 2, 2), v, dtype=torch.float64) for v in (float("
 @pytest.mark.parametrize(
     ("method", "error", "message"),
     [
-        (lambda: Method(Spectral()), TypeError, r"`oracle` must be a Oracle, got Spectral"),
-        (lambda: Method(Exact(Spectral()), 0.9), TypeError, "`momentum` must be a Momentum, got 0.9"),
-        (lambda: Method(Exact(Spectral()), step_rule=0.1), TypeError, "`step_rule` must be a StepRule, got 0.1"),
+        (lambda: Method(Spectral()), TypeError, r"`oracle` must be of type Oracle, got Spectral"),
+        (lambda: Method(Exact(Spectral()), 0.9), TypeError, "`momentum` must be of type Momentum, got 0.9"),
+        (lambda: Method(Exact(Spectral()), step_rule=0.1), TypeError, "`step_rule` must be of type StepRule, got 0.1"),
         (lambda: Method(Exact(Spectral()), weight_decay=-0.1), ValueError, "`weight_decay` must be .* >= 0.0"),
         (lambda: ShapeScaled(0.0), ValueError, "`factor` must be a finite number > 0.0, got 0.0"),
         (lambda: EMA.init(NAN), ValueError, "`x` has entries that are NaN or infinite"),

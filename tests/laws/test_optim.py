@@ -142,7 +142,7 @@ def test_a_scheduler_that_would_overwrite_the_momentum() -> None:
     model = network()
     optimizer = LMO(groups(model), lr=0.1)
     torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=20)
-    with pytest.raises(TypeError, match=r"`momentum` must be a Momentum, got 0\.\d+"):
+    with pytest.raises(TypeError, match=r"`momentum` must be of type Momentum, got 0\.\d+"):
         train(model, optimizer, 1)
     calm = LMO(groups(model), lr=0.1)
     train(model, calm, 8, torch.optim.lr_scheduler.OneCycleLR(calm, 0.1, total_steps=20, cycle_momentum=False))

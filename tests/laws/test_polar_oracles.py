@@ -133,6 +133,20 @@ def test_few_gaussian_matrices_need_an_svd(monkeypatch: pytest.MonkeyPatch) -> N
         asked.clear()
 
 
+@pytest.mark.parametrize("columns", [170, 400])
+def test_large_wide_matrices_go_by_eigenvectors_and_their_proof_sends_bad_ones_to_the_svd(columns, monkeypatch) -> None:
+    asked = counted_svds(monkeypatch)
+    m = elements((136, columns), 3, 3)
+    assert float(Spectral().norm(TIGHT(m)[0] - Spectral().lmo(m)).max()) <= 1e-9 and sum(asked) == 0
+    m[1, 5] = m[1, 4]  # a null space
+    m[2] = with_values([1.0] * 100 + [1e-5] * 36, columns)
+    d = TIGHT(m)[0]
+    assert sum(asked) == 2
+    error = measure(Spectral(), m, d)
+    assert bool((error.delta <= 1e-9).all()) and bool((error.eta <= 1e-9).all())
+    assert float(Spectral().norm(d.mT - TIGHT(m.mT)[0]).max()) == 0
+
+
 # By design
 
 

@@ -257,7 +257,7 @@ BAD = {
     "columns of a vector": (lambda: Quantised(Exact(LInf()), axis=-2), ValueError, r"holds vectors"),
     "columns of a layer": (
         lambda: Quantised(Exact(Product((Spectral(), LInf()))), axis=-2), ValueError, "scale per column of a matrix"),
-    "a ball": (lambda: Quantised(LInf()), TypeError, "`oracle` must be a Oracle, got LInf"),
+    "a ball": (lambda: Quantised(LInf()), TypeError, "`oracle` must be of type Oracle, got LInf"),
     "no dtype": (lambda: Rounded(Exact(LInf()), "half"), TypeError, "`dtype` must be a floating-point torch.dtype"),
 }  # fmt: skip
 

@@ -160,7 +160,7 @@ def test_in_a_method() -> None:
 BAD = {
     "every 0": (lambda: Stale(Exact(LInf()), 0), ValueError, "`every` must be an integer >= 1, got 0"),
     "every 1.5": (lambda: Stale(Exact(LInf()), 1.5), ValueError, "`every` must be an integer >= 1"),  # type: ignore[arg-type]
-    "a ball": (lambda: Stale(LInf()), TypeError, "`oracle` must be a Oracle"),  # type: ignore[arg-type]
+    "a ball": (lambda: Stale(LInf()), TypeError, "`oracle` must be of type Oracle"),  # type: ignore[arg-type]
     "another's memory": (
         lambda: Stale(Exact(LInf()))(torch.ones(3), 3), ValueError, "memory of Stale must be what its previous call"),
     "a dict": (lambda: Stale(Exact(LInf()))(torch.ones(3), {"age": 0}), ValueError, "memory of Stale must be what its"),
