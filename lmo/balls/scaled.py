@@ -24,7 +24,7 @@ class Scaled(NormBall):
 
     def __post_init__(self) -> None:
         if not isinstance(self.ball, NormBall):
-            raise TypeError(f"`ball` must be a NormBall, got {type(self.ball).__name__}")
+            raise TypeError(f"`ball` must be of type NormBall, got {type(self.ball).__name__}")
         check_number("r", self.r, above=0.0)
 
     @classmethod
