@@ -1,7 +1,8 @@
 """Theory: statements as sympy, their proofs as chains of inequalities, their evaluation, tuning and checks.
 
 `theorems` is a Mapping from names (and labels, as aliases) to `Theorem`; it finds the files of `bounds/statements` by
-walking the folder at first use, so `import bounds` takes milliseconds.
+walking the folder at first use, so `import bounds` takes milliseconds. `papers` is the same for the published
+theorems of `bounds/published`, each with its relation to ours.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bounds.published.base import Published
     from bounds.theorem import Theorem
 
 
@@ -38,7 +40,7 @@ class _Theorems(Mapping[str, "Theorem"]):
         if found is None:
             from lmo.names import unknown_name
 
-            raise _UnknownTheorem(str(unknown_name("theorem", name, [*self._by_name, *by_label])))
+            raise UnknownName(str(unknown_name("theorem", name, [*self._by_name, *by_label])))
         return found
 
     def __contains__(self, name: object) -> bool:
@@ -51,7 +53,7 @@ class _Theorems(Mapping[str, "Theorem"]):
         return len(self._by_name)
 
 
-class _UnknownTheorem(KeyError, ValueError):
+class UnknownName(KeyError, ValueError):
     """A KeyError (as a Mapping must raise) that prints its sentence, not its repr."""
 
     def __str__(self) -> str:
@@ -89,7 +91,24 @@ def load(name_or_file: str) -> Theorem:
     return next(iter(found.values()))
 
 
+def stated(name_or_file: str) -> Theorem | Published:
+    """What `load` gives, or a published statement by its name. `ValueError`: no theorem or paper of that name."""
+    from bounds.published import papers
+    from lmo.names import unknown_name
+
+    if name_or_file in papers:
+        return papers[name_or_file]
+    if not name_or_file.endswith(".py") and name_or_file not in theorems:
+        labels = [theorem.label for theorem in theorems.values()]
+        raise unknown_name("theorem", name_or_file, [*theorems, *labels, *papers])
+    return load(name_or_file)
+
+
 def __getattr__(name: str) -> Any:
+    if name == "papers":
+        from bounds.published import papers
+
+        return papers
     if name in ("Theorem", "Tuning", "Metric", "MEAN", "MINIMUM"):
         from bounds import theorem
 

@@ -51,23 +51,23 @@ def verify(
 @app.command()
 def check(
     name: Annotated[
-        str | None, typer.Argument(help="A theorem by name or label, or a Python file; all if left out.")
+        str | None, typer.Argument(help="A theorem or a paper by name, or a Python file; all if left out.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove the statements symbolically: chain, multipliers, tuning, limits, units, vacuity; exit 1 if one fails.
+    """Prove the statements symbolically, and how published ones stand to them; exit status 1 if anything fails.
 
     Example: lmo check fixed-step
     """
     import bounds
 
-    chosen = [bounds.load(name)] if name else list(bounds.theorems.values())
-    results = [(theorem, theorem.check()) for theorem in chosen]
+    chosen = [bounds.stated(name)] if name else [*bounds.theorems.values(), *bounds.papers.values()]
+    results = [(statement, statement.check()) for statement in chosen]
     if as_json:
-        print(json.dumps({t.name: [vars(c) for c in checks] for t, checks in results}, ensure_ascii=False))
+        print(json.dumps({s.name: [vars(c) for c in checks] for s, checks in results}, ensure_ascii=False))
     else:
-        for theorem, checks in results:
-            console.print(f"[bold]{theorem.label}[/] {theorem.name}")
+        for statement, checks in results:
+            console.print(f"[bold]{statement.label}[/] {statement.name}")
             for one in checks:
                 mark = "[green]proved[/]" if one.passed else "[red]FAILED[/]"
                 console.print(f"  {mark}  {one.name}: ", end="")
@@ -113,21 +113,26 @@ def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
 
 @app.command()
 def explain(
-    name: Annotated[str | None, typer.Argument(help="A theorem by name or label, or a Python file.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A theorem by name or label, a paper by name, or a Python file.")
+    ] = None,
 ) -> None:
-    """A statement with its assumptions, tuning and proof; without a name, the list of statements.
+    """A statement with its assumptions, tuning and proof, or a published one; without a name, the list of both.
 
     Example: lmo explain hilbert
     """
     import bounds
 
     if name:
-        console.print(bounds.load(name).explain(), markup=False, highlight=False, soft_wrap=True)
+        console.print(bounds.stated(name).explain(), markup=False, highlight=False, soft_wrap=True)
         return
-    for theorem in bounds.theorems.values():
-        console.print(
-            f"{theorem.label:5} {theorem.name:14} {theorem.says}", markup=False, highlight=False, soft_wrap=True
-        )
+    lines = [f"{theorem.label:5} {theorem.name:14} {theorem.says}" for theorem in bounds.theorems.values()]
+    lines += [
+        f"{paper.label:5} {paper.name:18} {paper.source.split(',')[0]}: {paper.relation} {paper.theorem}"
+        for paper in bounds.papers.values()
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -217,9 +217,10 @@ def test_labels_and_symbols_are_aliases(name: str, theorem: Any) -> None:
 
 def test_explain_lists_and_explains() -> None:
     listing = lmo("explain").out.splitlines()
-    assert [line.split()[:2] for line in listing] == [[t.label, name] for name, t in bounds.theorems.items()]
-    for theorem in bounds.theorems.values():
-        assert lmo("explain", theorem.name).out == theorem.explain() + "\n"
+    both = [*bounds.theorems.items(), *bounds.papers.items()]
+    assert [line.split()[:2] for line in listing] == [[statement.label, name] for name, statement in both]
+    for name, statement in both:
+        assert lmo("explain", name).out == statement.explain() + "\n"
 
 
 # --- refusals and costs -----------------------------------------------------------------------------------------------
@@ -227,6 +228,7 @@ def test_explain_lists_and_explains() -> None:
 
 REFUSED = {
     "theorem": (["bound", "fixed-stp"], "unknown theorem 'fixed-stp'; did you mean 'fixed-step'"),
+    "paper": (["explain", "kovalef"], "unknown theorem 'kovalef'; did you mean 'kovalev'"),
     "missing constants": (["bound", "D1", *D1], "needs step_size"),
     "nan": (["tune", "D1", "initial_gap=nan", "L=1", "K=4"], "`initial_gap` .* must be finite and >= 0, got nan"),
     "file": (["check", "no-such.py"], "there is no file 'no-such.py'"),
