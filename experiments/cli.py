@@ -128,7 +128,7 @@ def explain(
         return
     lines = [f"{theorem.label:5} {theorem.name:14} {theorem.says}" for theorem in bounds.theorems.values()]
     lines += [
-        f"{paper.label:5} {paper.name:18} {paper.source.split(',')[0]}: {paper.relation} {paper.theorem}"
+        f"{paper.label:5} {paper.name:18} {paper.source.split(',')[0].split(';')[0]}: {paper.standing}"
         for paper in bounds.papers.values()
     ]
     for line in lines:

@@ -15,6 +15,7 @@ from bounds.symbols import BY_SYMBOL, b, c
 
 READ = ("full text", "part", "abstract", "note", "recalled")
 RELATIONS = ("equal to", "implied by", "weaker than", "incomparable", "false as printed", "vacuous as printed")
+TO_COME = ("l0-l1", "storm", "frank-wolfe", "decay", "critical-batch")  # compared with their derivation until stated
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Published:
     read: str
     says: str
     relation: str
-    theorem: str | None
+    theorem: str
     verdict: str
     proofs: tuple[Proof, ...]
     printed: sp.Expr | None = None
@@ -71,6 +72,12 @@ class Published:
         """What stands where a theorem has its label."""
         return "paper"
 
+    @property
+    def standing(self) -> str:
+        """The relation with the theorem it is to, in words."""
+        link = {"incomparable": " with", "false as printed": "; compare", "vacuous as printed": "; compare"}
+        return f"{self.relation}{link.get(self.relation, '')} {self.theorem}"
+
     def translated(self) -> sp.Expr:
         """The right-hand side in our symbols; `ValueError` where the paper's formula was not seen."""
         if self.printed is None:
@@ -82,8 +89,16 @@ class Published:
         return [point for point in self.usual if self.steps is not None and self.steps.empty_at(point)]
 
     def check(self) -> list[Check]:
-        """The translation is complete; the step sizes at the usual points; then every proof of the relation."""
-        return [*self._check_translation(), *self._check_steps(), *(proof.check(self) for proof in self.proofs)]
+        """The theorem exists; the translation is complete; the step sizes at the usual points; then every proof."""
+        own = [*self._check_theorem(), *self._check_translation(), *self._check_steps()]
+        return own + [proof.check(self) for proof in self.proofs]
+
+    def _check_theorem(self) -> list[Check]:
+        from bounds import theorems
+
+        if self.theorem in theorems or self.theorem not in TO_COME:
+            return [Check("the theorem", self.theorem in theorems, self.theorem)]
+        return []
 
     def _check_translation(self) -> list[Check]:
         if self.printed is None:
@@ -119,8 +134,7 @@ class Published:
         lines += [f"    - {one}" for one in self.conventions]
         if self.steps is not None:
             lines.append(f"  allowed: 0 < step size <= {self.steps.upper}")
-        target = f" {self.theorem}" if self.theorem else ""
-        lines.append(f"  relation: {self.relation}{target}. {self.verdict}")
+        lines.append(f"  relation: {self.standing}. {self.verdict}")
         lines += [f"  derived here: {self.derived}"] if self.derived else []
         lines += [f"  unsettled: {self.unsettled}"] if self.unsettled else []
         return "\n".join(lines)

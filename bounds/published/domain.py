@@ -49,7 +49,7 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
     difference = left - right
     if difference == 0:
         return True
-    for point in points(difference.free_symbols, 4):
+    for point in points(left.free_symbols | right.free_symbols, 4):
         size = 1 + abs(sp.N(left.subs(point), 20))
         if abs(sp.N(difference.subs(point), 60)) > sp.Float("1e-40") * size:
             return False
