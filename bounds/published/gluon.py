@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Counterexample, Exact, Identity, Ours, Reaches
+from bounds.published.comparisons import Ours, Reaches
+from bounds.published.proofs import Counterexample, Exact, Identity
 from bounds.published.symbols import EXACT, accuracy
 from bounds.symbols import L0, L1, Delta, K
 

@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Exact, Holds, Ours, Rate
+from bounds.published.comparisons import Ours, Rate
+from bounds.published.proofs import Exact, Holds
 from bounds.published.symbols import EXACT
-from bounds.symbols import Delta, K, L, alpha, gamma, rho, sigma
-
-_s1 = (
-    Delta / (gamma * K)
-    + L * gamma / 2
-    + 2 * (rho * sigma / (alpha * K) + L * gamma * (1 - alpha) / alpha + rho * sigma * sp.sqrt(alpha / (2 - alpha)))
-)
+from bounds.symbols import K, alpha, gamma
 
 
 def _on_smooth_functions() -> Iterator[Exact]:
@@ -44,7 +39,7 @@ GluonStochastic = Published(
     "functions, under the assumption criticised in `gluon`.",
     proofs=(
         Rate(
-            Ours("ema", EXACT, derived=_s1),
+            Ours("ema", EXACT),
             {alpha: K ** sp.Rational(-1, 2), gamma: K ** sp.Rational(-3, 4)},
             sp.Rational(1, 4),
         ),

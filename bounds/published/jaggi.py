@@ -5,7 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Counterexample, Equals, Exact, Holds, Ours
+from bounds.published.comparisons import Equals, Ours
+from bounds.published.proofs import Counterexample, Exact, Holds
 from bounds.published.symbols import EXACT, curvature, quality
 from bounds.symbols import K, L, b, lam
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Exact, Holds, Identity, Incomparable, Ours, WeakerThan
+from bounds.published.comparisons import Incomparable, Ours, WeakerThan
+from bounds.published.proofs import Exact, Holds, Identity
 from bounds.published.symbols import OF_ERRORS, D, T, batch, beta, error, r, step
 from bounds.symbols import B, Delta, K, L, alpha, epsilon, eta, gamma, rho, sigma
 

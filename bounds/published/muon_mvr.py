@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Exact, Holds, Identity, Ours, Rate
+from bounds.published.comparisons import Ours, Rate
+from bounds.published.proofs import Exact, Holds, Identity
 from bounds.published.symbols import EXACT
 from bounds.symbols import Delta, K, L, Lbar, alpha, gamma, rho, sigma
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Ours, WeakerThan
+from bounds.published.comparisons import Ours, WeakerThan
 from bounds.published.symbols import D2, EXACT, L2, excess, n, radius, step
 from bounds.symbols import Delta, K, L, alpha, b, gamma, lam, q, rho, sigma
 

@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Counterexample, Exact, Holds, Ours, Rate
+from bounds.published.comparisons import Ours, Rate
+from bounds.published.proofs import Counterexample, Exact, Holds
 from bounds.published.symbols import EXACT
-from bounds.symbols import Delta, K, L, alpha, gamma, rho, sigma
-
-_s1 = (
-    Delta / (gamma * K)
-    + L * gamma / 2
-    + 2 * (rho * sigma / (alpha * K) + L * gamma * (1 - alpha) / alpha + rho * sigma * sp.sqrt(alpha / (2 - alpha)))
-)
+from bounds.symbols import K, alpha, gamma
 
 
 def recursion(first: sp.Expr, c: sp.Expr, length: int) -> Iterator[tuple[int, sp.Expr]]:
@@ -59,7 +54,7 @@ ScionVanishing = Published(
         Counterexample("Lemma D.10 at k = 2, u_1 = 4, c = 1: u_2·√2 against Q", _lemma),
         Holds("the lemma as Theorem 5.5 uses it, u_1 ≤ c: u_k√k ≤ 4c", _as_used),
         Rate(
-            Ours("ema", EXACT, derived=_s1),
+            Ours("ema", EXACT),
             {alpha: K ** sp.Rational(-1, 2), gamma: K ** sp.Rational(-3, 4)},
             sp.Rational(1, 4),
         ),

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import sympy as sp
 
 from bounds.published.base import Published
-from bounds.published.proofs import Exact, Holds, Identity, Ours
+from bounds.published.comparisons import Ours
+from bounds.published.proofs import Exact, Holds, Identity
 from bounds.published.symbols import EXACT
 from bounds.symbols import Delta, K, L, gamma, rho, sigma
 
-_s2 = Delta / (gamma * K) + L * gamma / 2 + 2 * rho * sigma
 _total = sp.Symbol("N", positive=True)  # BT, the number of gradients
 _trace = sp.Symbol("s", positive=True)  # ‖Σ‖_*, which bounds E‖noise‖_*
 
 
 def at_tuning(steps: sp.Expr, batch: sp.Expr) -> sp.Expr:
     """S2 at η = √(2Δ/(LT)) with ρσ = ‖Σ‖_*/√B: √(2LΔ/T) + 2‖Σ‖_*/√B."""
-    claim = Ours("no-momentum", EXACT, derived=_s2).claim()
+    claim = Ours("no-momentum", EXACT).claim()
     return claim.subs(rho * sigma, _trace / sp.sqrt(batch)).subs(gamma, sp.sqrt(2 * Delta / (L * K))).subs(K, steps)
 
 

@@ -50,13 +50,7 @@ TaoYuZhangLower = Published(
     verdict="With O it says nothing: a constant F has gradient 0, which is O of anything. With Ω its part without "
     "noise is true, here with the constant 1/√2; D1 (δ = 0) is the upper bound at the same step, and The tight "
     "instance its sharp form.",
-    proofs=(
-        Holds(
-            "O is met by a constant F: its smallest gradient norm, 0, against √(LΔ/N)",
-            lambda: [(sp.Integer(0), sp.sqrt(sp.Rational(1, 7)))],
-        ),
-        Holds("Ω without noise: LΔ/(2K) against the square of the smallest gradient norm, any step", _omega),
-    ),
+    proofs=(Holds("Ω without noise: LΔ/(2K) against the square of the smallest gradient norm, any step", _omega),),
     derived="(s + Lγ/4)² ≥ ½(sγL + s² + (Lγ)²/16) ≥ LΔ/(2K) for a slide of slope s and a two-cycle, whatever γ and "
     "s; any Δ ≥ Lγ²/16 is met by some s",
 )

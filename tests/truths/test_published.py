@@ -13,17 +13,8 @@ import sympy as sp
 import bounds
 from bounds.published import domain
 from bounds.published.base import READ, TO_COME, Published, Steps
-from bounds.published.proofs import (
-    Counterexample,
-    Equals,
-    Holds,
-    Identity,
-    Incomparable,
-    Ours,
-    Rate,
-    Reaches,
-    WeakerThan,
-)
+from bounds.published.comparisons import Equals, Incomparable, Ours, Rate, Reaches, WeakerThan
+from bounds.published.proofs import Counterexample, Holds, Identity
 from bounds.published.symbols import EXACT, beta, error, excess, r
 from bounds.symbols import Delta, K, L, alpha, gamma, lam, rho, sigma
 
