@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import sympy as sp
@@ -24,12 +25,7 @@ class AveragingMemory(Memory):
     increment: sp.Expr = L * gamma * b
 
     def parts(self) -> tuple[Part, ...]:
-        drift = self.increment * sp.cancel(self.keep * geometric(self.keep))
-        variance = self.fresh**2 * geometric(self.keep**2)
-        if self.start == "zero":
-            return (("drift", drift), ("noise", rho * sigma * root(variance) * ZeroStart(self.keep, K)))
-        start = rho * sigma * sp.cancel(geometric(self.keep)) / K
-        return (("start", start), ("drift", drift), ("noise", rho * sigma * root(variance)))
+        return _parts(self.keep, self.fresh, self.start, self.increment)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursion of m − ∇f is the sum of those of its parts; the geometric sums solve their own recursions."""
@@ -49,6 +45,15 @@ class AveragingMemory(Memory):
             corrected = (1 - u**2) / (1 - u) ** 2
             checks.append(("variance of the bias-corrected noise", sp.cancel(corrected - (1 + u) / (1 - u))))
         return vanishing(checks)
+
+
+@functools.cache
+def _parts(keep: sp.Expr, fresh: sp.Expr, first: str, increment: sp.Expr) -> tuple[Part, ...]:
+    drift = increment * sp.cancel(keep * geometric(keep))
+    noise = rho * sigma * root(fresh**2 * geometric(keep**2))
+    if first == "zero":
+        return (("drift", drift), ("noise", noise * ZeroStart(keep, K)))
+    return (("start", rho * sigma * sp.cancel(geometric(keep)) / K), ("drift", drift), ("noise", noise))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import sympy as sp
@@ -24,18 +25,8 @@ class NesterovMemory(Memory):
     start: str = "first gradient"
     increment: sp.Expr = L * gamma * b
 
-    def variance(self) -> sp.Expr:
-        """E‖noise‖₂²/σ² after many steps."""
-        older = (self.keep * self.fresh) ** 2 * self.keep**2 * geometric(self.keep**2)
-        return (self.fresh * (1 + self.keep)) ** 2 + older
-
     def parts(self) -> tuple[Part, ...]:
-        drift = self.increment * sp.factor(sp.cancel(self.keep**2 * geometric(self.keep)))
-        noise = rho * sigma * root(self.variance())
-        if self.start == "zero":
-            return (("drift", drift), ("noise", noise * NesterovZeroStart(self.keep, K)))
-        start = rho * sigma * sp.factor(sp.cancel(self.keep * geometric(self.keep))) / K
-        return (("start", start), ("drift", drift), ("noise", noise))
+        return _parts(self.keep, self.fresh, self.start, self.increment)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursions add up; the weights do; the variances of a cut-off and of the full average are as stated."""
@@ -58,5 +49,19 @@ class NesterovMemory(Memory):
             squares = (keep * fresh) ** 2 * keep**2 * (1 - t**2) * geometric(keep**2)
             cut = (fresh * (1 + keep)) ** 2 + squares
             checks.append(("weights from zero", sp.cancel(fresh * (1 + keep) + older - (1 - u))))
-            checks.append(("variance from zero", sp.cancel(cut - self.variance() * (1 - u**2 / p))))
+            checks.append(("variance from zero", sp.cancel(cut - variance(keep, fresh) * (1 - u**2 / p))))
         return vanishing(checks)
+
+
+def variance(keep: sp.Expr, fresh: sp.Expr) -> sp.Expr:
+    """E‖noise‖₂²/σ² after many steps."""
+    return (fresh * (1 + keep)) ** 2 + (keep * fresh) ** 2 * keep**2 * geometric(keep**2)
+
+
+@functools.cache
+def _parts(keep: sp.Expr, fresh: sp.Expr, first: str, increment: sp.Expr) -> tuple[Part, ...]:
+    drift = increment * sp.factor(sp.cancel(keep**2 * geometric(keep)))
+    noise = rho * sigma * root(variance(keep, fresh))
+    if first == "zero":
+        return (("drift", drift), ("noise", noise * NesterovZeroStart(keep, K)))
+    return (("start", rho * sigma * sp.factor(sp.cancel(keep * geometric(keep))) / K), ("drift", drift), ("noise", noise))

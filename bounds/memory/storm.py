@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,9 +28,7 @@ class StormMemory(Memory):
     increment: sp.Expr = Lbar * gamma * b
 
     def parts(self) -> tuple[Part, ...]:
-        start = rho * sigma * sp.cancel(geometric(self.keep)) / K
-        drift = rho * self.increment * self.keep * root(geometric(self.keep**2))
-        return (("start", start), ("drift", drift), ("noise", rho * sigma * root(self.fresh**2 * geometric(self.keep**2))))
+        return _parts(self.keep, self.fresh, self.increment)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursion of m − ∇f is the sum of those of its parts; the geometric sums solve their own recursions."""
@@ -47,3 +46,10 @@ class StormMemory(Memory):
             ("Σ keep^2i", sp.cancel(geometric(self.keep**2) - 1 - self.keep**2 * geometric(self.keep**2))),
         ]
         return vanishing(checks)
+
+
+@functools.cache
+def _parts(keep: sp.Expr, fresh: sp.Expr, increment: sp.Expr) -> tuple[Part, ...]:
+    start = rho * sigma * sp.cancel(geometric(keep)) / K
+    drift = rho * increment * keep * root(geometric(keep**2))
+    return (("start", start), ("drift", drift), ("noise", rho * sigma * root(fresh**2 * geometric(keep**2))))
