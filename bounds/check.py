@@ -107,10 +107,10 @@ def blame(theorem: Theorem, derived: Derived) -> str:
             return f"the claim's floor is not the chain's, {theorem.proof.closing.floor}, which `alignment` needs"
         claim = others[0]
     total = sp.Add(*derived.contributions.values())
-    factors = {"alignment": sp.simplify(claim / total)}
+    factors = {"alignment": lowest_terms(claim / total)}
     for name, term in derived.contributions.items():
         rest = sp.Add(*(t for n, t in derived.contributions.items() if n != name))
-        factors[name] = factors.get(name) if name == "alignment" else sp.simplify((claim - rest) / term)
+        factors[name] = factors.get(name) if name == "alignment" else lowest_terms((claim - rest) / term)
     name = min(factors, key=lambda n: (sp.count_ops(factors[n]) + len(factors[n].free_symbols), n != "alignment"))
     term = total if name == "alignment" else derived.contributions[name]
     power_note = "" if power == 1 else f" (of the claim to the power {power})"
@@ -118,6 +118,11 @@ def blame(theorem: Theorem, derived: Derived) -> str:
         f"inequality `{name}` fails: the chain proves its term {sp.simplify(term)}{power_note}, "
         f"the claim has {factors[name]} times that"
     )
+
+
+def lowest_terms(ratio: sp.Expr) -> sp.Expr:
+    """The ratio with common factors cancelled: what `simplify` finds here, in a tenth of its time."""
+    return sp.factor_terms(sp.cancel(sp.expand_power_base(ratio)))
 
 
 def check_weights(theorem: Theorem) -> Check:
@@ -145,7 +150,7 @@ def check_memory(theorem: Theorem) -> Check:
             return Check("momentum error", False, f"{name}: {zero} should be 0")
     parts = dict(memory.parts())
     unit_of = units(theorem.method.momentum, theorem.method.decay)
-    for weight, steps in ((0.9, 3), (0.3, 7), (0.05, 40), (0.5, 1500), (0.1, 1500)):
+    for weight, steps in ((0.9, 3), (0.3, 7), (0.05, 40), (0.01, 5), (0.5, 1500), (0.1, 1500)):
         sums = finite_sums(theorem.method.momentum, theorem.method.start, weight, steps)
         if set(sums) != set(parts):
             return Check("momentum error", False, f"its parts are {', '.join(sums)}, the chain has {', '.join(parts)}")

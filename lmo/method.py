@@ -116,7 +116,9 @@ class Method:
                 "sample at the previous iterate"
             )
         if state.buffer is None:
-            raise ValueError("`gradient_before` was given at the first step, which has no previous iterate; leave it out")
+            raise ValueError(
+                "`gradient_before` was given at the first step, which has no previous iterate; leave it out"
+            )
         self._check_gradient(before, state.x)
         return {"before": before}
 

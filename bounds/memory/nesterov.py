@@ -64,4 +64,8 @@ def _parts(keep: sp.Expr, fresh: sp.Expr, first: str, increment: sp.Expr) -> tup
     noise = rho * sigma * root(variance(keep, fresh))
     if first == "zero":
         return (("drift", drift), ("noise", noise * NesterovZeroStart(keep, K)))
-    return (("start", rho * sigma * sp.factor(sp.cancel(keep * geometric(keep))) / K), ("drift", drift), ("noise", noise))
+    return (
+        ("start", rho * sigma * sp.factor(sp.cancel(keep * geometric(keep))) / K),
+        ("drift", drift),
+        ("noise", noise),
+    )

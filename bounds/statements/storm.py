@@ -16,7 +16,7 @@ StormMomentum = Theorem(
     name="storm",
     label="S4",
     kind="upper",
-    source="Cutkosky and Orabona, arXiv:1905.10018 (momentum; recalled); bound derived for this project, paper_notes.md, S4",
+    source="Cutkosky and Orabona, arXiv:1905.10018 (momentum; recalled); bound derived here, paper_notes.md, S4",
     says="STORM momentum m = (1−α)(m + g(x,ξ) − g(x⁻,ξ)) + αg(x,ξ): the drift has zero mean and sums in mean square, "
     "so the tuned value falls like K^(−1/3), not K^(−1/4)",
     method=Describes(momentum="storm", start="first gradient"),
@@ -40,10 +40,7 @@ StormMomentum = Theorem(
         gamma: sp.sqrt(Delta * sp.sqrt(2 * alpha) / (K * q * rho * Lbar * b)),
     },
     tuning_is="leading terms",
-    leading=(
-        Delta / (gamma * K) + q * rho * (Lbar * gamma * b / sp.sqrt(2 * alpha) + sigma * sp.sqrt(alpha / 2))
-    )
-    / c,
+    leading=(Delta / (gamma * K) + q * rho * (Lbar * gamma * b / sp.sqrt(2 * alpha) + sigma * sp.sqrt(alpha / 2))) / c,
     tuned_value=3 * (_drift / 2) ** sp.Rational(2, 3) * _noise ** sp.Rational(1, 3) / c,
     limits=(({alpha: 1, sigma: 0}, (Delta / (gamma * K) + L * gamma * b**2 / 2) / c),),
     proof=Chain(

@@ -57,7 +57,7 @@ def test_the_definition(pairs, alpha: float) -> None:
 
 
 def test_special_cases() -> None:
-    """α = 1 is no momentum; with the old gradients as `before` nothing is forgotten; with the new ones it is the EMA."""
+    """α = 1 is no momentum; with the old gradients as `before` none is forgotten; with the new ones it is the EMA."""
     gradients = [elements((3,), k) for k in range(5)]
     assert all(torch.equal(m, g) for m, g in zip(feed(gradients, gradients[::-1], 1.0), gradients, strict=True))
     exact = feed(gradients, [gradients[0], *gradients[:-1]], 0.2)

@@ -237,7 +237,8 @@ def test_zero_start_factor_against_a_loop() -> None:
 
 def test_names_labels_and_iteration() -> None:
     assert NAMES == [
-        "fixed-step", "hilbert", "adaptive-step", "ema", "ema-zero", "no-momentum", "nesterov", "nesterov-zero", "storm",
+        "fixed-step", "hilbert", "adaptive-step",
+        "ema", "ema-zero", "no-momentum", "nesterov", "nesterov-zero", "storm",
     ]  # fmt: skip
     for theorem in bounds.theorems.values():
         assert bounds.theorems[theorem.label] is theorem and theorem.label in bounds.theorems
