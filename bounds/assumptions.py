@@ -22,6 +22,7 @@ class Setting:
     smooth: bool = True
     bounded_below: bool = True
     noise_bounded: bool = True
+    mean_smooth: bool = False
     error_model: str = "additive"
 
 
@@ -111,10 +112,23 @@ class UnbiasedNoise:
 
 
 @dataclass(frozen=True)
+class MeanSmooth:
+    """E‖g(x, ξ) − g(y, ξ)‖₂² ≤ L̄²‖x − y‖² for the gradients of one sample at two points."""
+
+    needs: tuple[str, ...] = ("mean_smoothness",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if setting.mean_smooth else "no mean smoothness of the stochastic gradients is known"
+
+    def words(self) -> str:
+        return "E‖g(x, ξ) − g(y, ξ)‖₂² ≤ L̄²‖x − y‖²: one sample's gradients change little, in mean square"
+
+
+@dataclass(frozen=True)
 class Describes:
     """The method that a statement is about, as data that experiments match to an `lmo.Method`."""
 
-    momentum: str  # none | ema | nesterov
+    momentum: str  # none | ema | nesterov | storm
     start: str = "first gradient"  # first gradient | zero
     step: str = "fixed"  # fixed | adaptive
     decay: bool = False

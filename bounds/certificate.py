@@ -59,7 +59,7 @@ def step_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[
         )
         slacks["norm ratio"] = ratio * columns["noise_norm_2"] - columns["noise_norm"]
         for name, part in theorem.proof.memory.parts():
-            if name == "drift":
+            if name == "drift" and name not in theorem.proof.memory.in_mean:
                 slacks["drift"] = on_run(part, columns, constants) - columns["drift_norm"]
         std = np.asarray(constants["noise_std"], float).reshape(-1, 1)
         slacks["noise variance"] = std**2 - columns["noise_std"] ** 2
@@ -94,12 +94,14 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
 def expected_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
     """The inequalities that hold in expectation: name → slack per run, whose mean over seeds must not be negative.
 
-    The parts of the momentum error against their averages over the run: "start", "noise" (in ρ‖·‖₂).
+    The parts of the momentum error against their averages over the run: "start", "noise" (in ρ‖·‖₂), STORM's "drift".
     """
     if theorem.proof.memory is None:
         return {}
     ratio = np.asarray(constants["norm_ratio"], float)
     measured = {"start": columns["start_norm"].mean(-1), "noise": ratio * columns["noise_norm_2"].mean(-1)}
+    if "drift" in theorem.proof.memory.in_mean:
+        measured["drift"] = columns["drift_norm"].mean(-1)
     parts = dict(theorem.proof.memory.parts())
     return {name: _constant(parts[name], constants) - value for name, value in measured.items() if name in parts}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import sympy as sp
 from bounds import evaluate
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import g
-from bounds.memory import finite_sums
-from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, rho, sigma
+from bounds.memory import StartFactor, finite_sums, units
+from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
@@ -106,10 +107,10 @@ def blame(theorem: Theorem, derived: Derived) -> str:
             return f"the claim's floor is not the chain's, {theorem.proof.closing.floor}, which `alignment` needs"
         claim = others[0]
     total = sp.Add(*derived.contributions.values())
-    factors = {"alignment": sp.simplify(claim / total)}
+    factors = {"alignment": lowest_terms(claim / total)}
     for name, term in derived.contributions.items():
         rest = sp.Add(*(t for n, t in derived.contributions.items() if n != name))
-        factors[name] = factors.get(name) if name == "alignment" else sp.simplify((claim - rest) / term)
+        factors[name] = factors.get(name) if name == "alignment" else lowest_terms((claim - rest) / term)
     name = min(factors, key=lambda n: (sp.count_ops(factors[n]) + len(factors[n].free_symbols), n != "alignment"))
     term = total if name == "alignment" else derived.contributions[name]
     power_note = "" if power == 1 else f" (of the claim to the power {power})"
@@ -117,6 +118,11 @@ def blame(theorem: Theorem, derived: Derived) -> str:
         f"inequality `{name}` fails: the chain proves its term {sp.simplify(term)}{power_note}, "
         f"the claim has {factors[name]} times that"
     )
+
+
+def lowest_terms(ratio: sp.Expr) -> sp.Expr:
+    """The ratio with common factors cancelled: what `simplify` finds here, in a tenth of its time."""
+    return sp.factor_terms(sp.cancel(sp.expand_power_base(ratio)))
 
 
 def check_weights(theorem: Theorem) -> Check:
@@ -143,13 +149,13 @@ def check_memory(theorem: Theorem) -> Check:
         if zero != 0:
             return Check("momentum error", False, f"{name}: {zero} should be 0")
     parts = dict(memory.parts())
-    units = {"start": rho * sigma, "noise": rho * sigma, "drift": L * gamma * b}
-    for weight, steps in ((0.9, 3), (0.3, 7), (0.05, 40), (0.5, 1500), (0.1, 1500)):
+    unit_of = units(theorem.method.momentum, theorem.method.decay)
+    for weight, steps in ((0.9, 3), (0.3, 7), (0.05, 40), (0.01, 5), (0.5, 1500), (0.1, 1500)):
         sums = finite_sums(theorem.method.momentum, theorem.method.start, weight, steps)
         if set(sums) != set(parts):
             return Check("momentum error", False, f"its parts are {', '.join(sums)}, the chain has {', '.join(parts)}")
         for name, exact in sums.items():
-            claimed = float((parts[name] / units[name]).subs({alpha_symbol: sp.Float(weight), K: steps}).evalf())
+            claimed = float((parts[name] / unit_of[name]).subs({alpha_symbol: sp.Float(weight), K: steps}).evalf())
             if claimed < exact * (1 - 1e-9):
                 detail = f"`{name}` is {claimed:.4g} at alpha = {weight}, K = {steps}; the exact sum is {exact:.4g}"
                 return Check("momentum error", False, f"inequality `{name}` fails: the part {detail}")
@@ -220,12 +226,12 @@ def _check_kink(theorem: Theorem, name: str) -> Check:
 
 
 def _check_leading(theorem: Theorem, name: str) -> Check:
-    """claim / leading → 1 for small α with α^{3/2}K → ∞, at γ = α^{3/2}, the order at which drift and noise balance."""
+    """claim / leading → 1 for small α with α^{3/2}K → ∞, where drift and noise balance: γ = α^{3/2}, or α for STORM."""
     ratio = theorem.claim / theorem.leading
-    for point in sample_points(ratio, 3):
+    for point, size in itertools.product(sample_points(ratio, 3), (12, 8)):
         far = {**point, alpha_symbol: sp.Rational(1, 10**8), K: sp.Integer(10) ** 30}
-        far[gamma] = sp.Rational(1, 10**12)
-        plain = ratio.replace(lambda e: type(e).__name__ == "ZeroStart", lambda e: sp.Integer(1))
+        far[gamma] = sp.Rational(1, 10**size)
+        plain = ratio.replace(lambda e: isinstance(e, StartFactor), lambda e: sp.Integer(1))
         value = float(sp.N(evaluate.at_rational(plain, far), 30))
         if abs(value - 1) > 1e-3:
             return Check(name, False, f"the leading terms are not the claim's for small alpha: ratio {value:.6g}")
@@ -285,6 +291,7 @@ def check_monotone(theorem: Theorem) -> Check:
 def check_vacuity(theorem: Theorem) -> Check:
     """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
     usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
+    usual |= {"mean_smoothness": 1.0}
     needed = set(evaluate.code_names(theorem.claim))
     two_sided = bool(needed & {"epsilon", "eta"})
     for value in theorem.tuning.values():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from bounds.memory import zero_start
+from bounds.memory import FACTORS
 from bounds.symbols import CONSTANTS, b, c, delta, epsilon, eta
 from lmo.names import unknown_name
 
@@ -81,7 +81,8 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
     """The code names an expression needs and a numpy function of them."""
     names = tuple(code_names(expression))
     plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
-    modules = [{"ZeroStart": zero_start, "Max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))}, "numpy"]
+    factors = {factor.__name__: factor.numeric for factor in FACTORS}
+    modules = [{**factors, "Max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))}, "numpy"]
     function = sp.lambdify([CONSTANTS[name].symbol for name in names], plain, modules)
     return names, function
 

@@ -18,7 +18,7 @@ from experiments.trajectory import dataset
 from lmo.checks import check_device, check_integer, check_kind, check_numbers
 from lmo.elements import Element, inner, map_layers, norm2, scaled, subtract, zeros_like
 from lmo.method import Method, Move
-from lmo.momentum import NoMomentum
+from lmo.momentum import Nesterov, NoMomentum, complement
 from lmo.oracles.base import alignment_deficit, measure
 from lmo.randomness import Draw
 
@@ -61,16 +61,19 @@ def run(
     recorder = Recorder(problem, method, Parts(method, alpha, runs, where), delta_every)
     columns: dict[str, list[Tensor]] = {}
     objective = problem.value(state.x)
+    x_before: Element | None = None
     for k in range(steps):
         draw = Draw(np.asarray(seeds), k, where)
         x, gradient = state.x, problem.true_gradient(state.x)
         sample = problem.sample(draw)
         fresh = gradient if sample is None else problem.gradient(x, sample)
+        corrects = method.momentum.needs_before and x_before is not None
         state, move = method.step(
             state,
             fresh,
             step_size=step_size,
             alpha=alpha,
+            gradient_before=problem.gradient(x_before, sample) if corrects else None,
             draw=draw,
             objective=problem.value if against_objective else None,
         )
@@ -82,7 +85,7 @@ def run(
         _check_finite(following, k)
         for name, values in row.items():
             columns.setdefault(name, []).append(values)
-        objective = following
+        objective, x_before = following, x
         if tick:
             tick()
     table = {name: torch.stack(values, -1).cpu().numpy() for name, values in columns.items()}
@@ -142,7 +145,9 @@ class Parts:
 
     Momenta are linear in the gradients, so momentum(g) = momentum(∇f) + momentum(ξ). The scale: where the weights of
     the fed average do not sum to 1 (zero start), everything is divided by their sum, which a 0-homogeneous oracle
-    does not see.
+    does not see. The first gradient's noise counts as start where it comes through the buffer: what Nesterov adds of
+    the current gradient is noise at step 0 as at every other. A sample's noise is the same at both of STORM's points,
+    as far as "noise" goes; that it is not is in "drift", which for STORM is the rest of the correction.
     """
 
     def __init__(self, method: Method, alpha: float | Tensor | None, runs: int, device: torch.device) -> None:
@@ -177,6 +182,8 @@ class Parts:
         start = self._feed("start", noise if kept else nothing, n)
         later = self._feed("noise", nothing if kept else noise, n)
         self.first = False
+        if kept and isinstance(self.method.momentum, Nesterov):
+            start, later = self._through_buffer(start, n)
         start, later, mean = (scaled(part, 1 / weight, n) for part in (start, later, fed))
         error = subtract(mean, gradient)
         drift = subtract(subtract(error, start), later)
@@ -190,6 +197,14 @@ class Parts:
             "noise_norm_2": norm2(later, n),
         }
 
+    def _through_buffer(self, first: Element, core_ndim: Any) -> tuple[Element, Element]:
+        """(1 − α) and α times the first noise: its share in the buffer's part of the fed element, and the other one."""
+        assert self.alpha is not None
+        kept = scaled(first, complement(self.alpha), core_ndim)
+        return kept, subtract(first, kept)
+
     def _feed(self, name: str, element: Any, core_ndim: Any) -> Any:
-        self.buffers[name], fed = self.method.momentum.step(self.buffers[name], element, self.alpha, core_ndim)
+        momentum, buffer = self.method.momentum, self.buffers[name]
+        corrected = {"before": element} if momentum.needs_before and buffer is not None else {}
+        self.buffers[name], fed = momentum.step(buffer, element, self.alpha, core_ndim, **corrected)
         return fed

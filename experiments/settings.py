@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from experiments.problems.base import Problem
 from lmo.balls import NormBall
 from lmo.checks import unknown_name
 from lmo.method import Method
-from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum
+from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum, Storm
 from lmo.oracles import Exact, NewtonSchulz, Oracle, PerRun, Perturbed
 from lmo.oracles.errors import catalogue as error_models
 from lmo.step_rules import Adaptive, Fixed, StepRule
 
-MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov}
+MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov, "storm": Storm}
 STEP_RULES: dict[str, type[StepRule]] = {"fixed": Fixed, "adaptive": Adaptive}
 
 
@@ -68,6 +68,7 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
         start=method.start,
         step=method.step,
         decay=method.decay,
+        mean_smooth=problem.mean_smoothness(ball) is not None,
         error_model="additive" if promised else "measured",
     )
 
@@ -81,7 +82,8 @@ def method_of(theorem: Theorem, oracle: Oracle) -> Method:
     if described.decay:
         raise ValueError("runs have no weight decay yet, so a statement with `decay=True` cannot be verified")
     kind = MOMENTA[described.momentum]
-    momentum = kind() if described.momentum == "none" else kind(start=described.start)  # type: ignore[call-arg]
+    starts = "start" in {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    momentum = kind(start=described.start) if starts else kind()  # type: ignore[call-arg]
     return Method(oracle, momentum, STEP_RULES[described.step]())
 
 
@@ -119,6 +121,10 @@ def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: i
     if problem.noise_std is not None:
         values |= {"noise_std": problem.noise_std.value, "norm_ratio": ball.norm_ratio(problem.shape)}
         kinds.append(problem.noise_std.kind)
+    mean_smoothness = problem.mean_smoothness(ball) if "mean_smoothness" in theorem.constants else None
+    if mean_smoothness is not None:
+        values["mean_smoothness"] = mean_smoothness.value
+        kinds.append(mean_smoothness.kind)
     return values, max(kinds, key=("exact", "upper", "estimate").index)
 
 

@@ -19,7 +19,7 @@ COLUMNS = {
     "direction_norm": "‖d̂_k‖",
     "error_norm": "‖m_k − ∇f(x_k)‖_*",
     "start_norm": "‖I_k‖_*, the part of m − ∇f from the first gradient's noise",
-    "drift_norm": "‖D_k‖_*, the part from the gradients having moved",
+    "drift_norm": "‖D_k‖_*, the part from the gradients having moved (STORM: what its correction leaves of it)",
     "noise_norm": "‖N_k‖_*, the part from the later noise",
     "noise_norm_2": "‖N_k‖₂",
     "gradient_change": "‖∇f(x_k) − ∇f(x_{k−1})‖_*, 0 at k = 0",

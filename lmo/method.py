@@ -74,8 +74,8 @@ class Method:
             gradient: the (stochastic) gradient at state.x, same shape.
             step_size: γ > 0 (for `Adaptive`: its factor); a number, one per run, or a tuple with one per layer.
             alpha: weight of the new gradient in (0, 1]; the same forms; required by momenta that average.
-            gradient_before: the same sample's gradient at the previous iterate, for momenta that correct by it; none
-                of the present ones does, and passing it is refused.
+            gradient_before: the same sample's gradient at the previous iterate, required by momenta that correct by it
+                (`Storm`) from the second step on, and refused by all others.
             draw: the randomness of this step, for oracles that need it.
             objective: f, one value per run, only for oracles that play against it (`Worst`).
 
@@ -83,10 +83,11 @@ class Method:
             TypeError, ValueError: NaN or infinite gradients, wrong shapes, numbers out of range.
         """
         core_ndim = self.oracle.ball.core_ndim
-        self._check_gradient(gradient, gradient_before, state.x)
+        self._check_gradient(gradient, state.x)
+        corrected = self._check_before(gradient_before, state)
         self._check_step_size(step_size, state.x)
         self._check_alpha(alpha, state.x)
-        buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim)
+        buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim, **corrected)
         gamma, decay = self.step_rule(step_size, fed, self.oracle.ball)
         x = state.x
         if self.weight_decay:
@@ -96,11 +97,30 @@ class Method:
         direction, memory = self.oracle(fed, state.memory, draw, harm)
         return State(add_scaled(x, direction, gamma, core_ndim), buffer, memory), Move(fed, direction, gamma)
 
-    def _check_gradient(self, gradient: Element, before: Element | None, x: Element) -> None:
+    def _check_gradient(self, gradient: Element, x: Element) -> None:
         self.oracle.ball.check("gradient", gradient)
         self.oracle.ball.check_pair(x, gradient)
-        if before is not None:
-            raise ValueError(f"`gradient_before` is not used by the momentum {self.momentum.name!r}; leave it out")
+
+    def _check_before(self, before: Element | None, state: State) -> dict[str, Any]:
+        """The further argument of the momentum's step, where it has one."""
+        name = self.momentum.name
+        if not self.momentum.needs_before:
+            if before is not None:
+                raise ValueError(f"`gradient_before` is not used by the momentum {name!r}; leave it out")
+            return {}
+        if before is None:
+            if state.buffer is None:
+                return {}
+            raise ValueError(
+                f"the momentum {name!r} needs `gradient_before` from its second step on: the gradient of this step's "
+                "sample at the previous iterate"
+            )
+        if state.buffer is None:
+            raise ValueError(
+                "`gradient_before` was given at the first step, which has no previous iterate; leave it out"
+            )
+        self._check_gradient(before, state.x)
+        return {"before": before}
 
     def _check_step_size(self, step_size: PerRun, x: Element) -> None:
         check_per_run("step_size", step_size, x, self.oracle.ball.core_ndim)

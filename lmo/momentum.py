@@ -7,6 +7,7 @@ Conventions that silently change results, each pinned by a test (tests/laws/test
   zero start acts like its bias-corrected form, which is NOT the first-gradient start.
 - `HeavyBall` m ← (1 − α)m + g (torch.optim.SGD) is `Ema` from zero divided by α: the same directions.
 - Nesterov feeds (1 − α)m + αg of the buffer m after its own update.
+- `Storm` also needs the gradient of the SAME sample at the previous point, from its second step on.
 
 Every class is linear in the gradients, so a run can split m into signal and noise by feeding the parts separately.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lmo.checks import unknown_name
-from lmo.elements import CoreNdim, Element, PerRun, add_scaled, lerp, scaled, zeros_like
+from lmo.elements import CoreNdim, Element, PerRun, add_scaled, lerp, scaled, subtract, zeros_like
 
 STARTS = ("first gradient", "zero")
 
@@ -26,10 +27,12 @@ STARTS = ("first gradient", "zero")
 class Momentum(ABC):
     """A rule (buffer, gradient, alpha) → (buffer, fed); `buffer` is None before the first step.
 
-    name, start: how theorems name it (`bounds.Describes`).
+    name, start: how theorems name it (`bounds.Describes`). needs_before: whether `step` takes a further argument
+    `before`, the same sample's gradient at the previous point.
     """
 
     name: ClassVar[str]
+    needs_before: ClassVar[bool] = False
     start: str = "first gradient"
 
     @abstractmethod
@@ -107,6 +110,28 @@ class HeavyBall(Momentum):
             return gradient, gradient
         kept = scaled(buffer, complement(alpha), core_ndim)  # type: ignore[arg-type]
         buffer = add_scaled(gradient, kept, 1.0, core_ndim)
+        return buffer, buffer
+
+
+@dataclass(frozen=True)
+class Storm(Momentum):
+    """m = (1 − α)(m + g(x, ξ) − g(x⁻, ξ)) + αg(x, ξ), m_0 = g_0; fed m. STORM, momentum variance reduction. Theorem S4.
+
+    `before` is g(x⁻, ξ): this step's sample at the previous point. The old gradients in m are moved along with x, so
+    what is left of their drift has zero mean.
+    """
+
+    name: ClassVar[str] = "storm"
+    needs_before: ClassVar[bool] = True
+
+    def step(
+        self, buffer: Any, gradient: Any, alpha: PerRun | None, core_ndim: CoreNdim, before: Element | None = None
+    ) -> tuple[Any, Element]:
+        if buffer is None:
+            return gradient, gradient
+        if before is None:
+            raise ValueError("the momentum 'storm' needs `before`, the same sample's gradient at the previous point")
+        buffer = add_scaled(gradient, subtract(buffer, before), complement(alpha), core_ndim)  # type: ignore[arg-type]
         return buffer, buffer
 
 

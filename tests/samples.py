@@ -19,9 +19,10 @@ MOMENTUM_CLASSES = [
     for kind in vars(lmo.momentum).values()
     if inspect.isclass(kind) and issubclass(kind, lmo.momentum.Momentum) and not inspect.isabstract(kind)
 ]
-MOMENTA = [
+MOMENTA = [  # those of one gradient a step; the others have tests of their own (test_storm.py)
     kind(**({"start": start} if start else {}))
     for kind in MOMENTUM_CLASSES
+    if not kind.needs_before
     for start in (lmo.momentum.STARTS if "start" in {f.name for f in dataclasses.fields(kind)} else [None])
 ]
 

@@ -108,6 +108,28 @@ class Problem(ABC):
         """A better L in this ball's norm, where one is known."""
         return None
 
+    def mean_smoothness(self, ball: NormBall) -> Known | None:
+        """L̄ with E‖g(x, ξ) − g(y, ξ)‖₂² ≤ L̄²‖x − y‖², the norm that of the ball; None where nothing is known.
+
+        By default ρL̄₂, where L̄₂ is `euclidean_mean_smoothness` (‖·‖₂ ≤ ρ‖·‖).
+
+        Raises:
+            ValueError: a ball for elements of another number of dimensions.
+        """
+        self.check_ball(ball)
+        euclidean = self.euclidean_mean_smoothness()
+        if euclidean is None:
+            return None
+        ratio = ball.norm_ratio(self.shape)
+        if ratio == 1 and ball.is_hilbert:
+            return euclidean
+        kind = "estimate" if euclidean.kind == "estimate" else "upper"
+        return Known(ratio * euclidean.value, kind, f"ρL̄₂ with ρ = {ratio:.4g}; L̄₂: {euclidean.source}")
+
+    def euclidean_mean_smoothness(self) -> Known | None:
+        """L̄₂, the same in ℓ2: L₂ where gradients are exact, None (unknown) where they are not."""
+        return None if self.noise_std is not None else self.euclidean_smoothness()
+
     def balls(self) -> list[NormBall]:
         """The balls that elements of this shape fit: one of each class, found by walking `lmo.balls`."""
         fitting = []

@@ -138,6 +138,14 @@ class DigitsSoftmax(Problem):
     def euclidean_smoothness(self) -> Known:
         return Known(float(self._eigenvalues[0]) / 2, "exact", "λ_max(M)/2, M = mean x_i x_iᵀ")
 
+    def euclidean_mean_smoothness(self) -> Known:
+        """Of the mean of B gradients drawn with replacement: mean_i L_i²/B + (1 − 1/B)L₂², L_i = ‖x_i‖₂²/2."""
+        if self.batch_size is None:
+            return self.euclidean_smoothness()
+        single = float((self.images.pixels**2).sum(-1).square().mean()) / 4
+        value = single / self.batch_size + (1 - 1 / self.batch_size) * self.euclidean_smoothness().value ** 2
+        return Known(math.sqrt(value), "upper", "(mean ‖x_i‖₂⁴/(4B) + (1 − 1/B)L₂²)^½")
+
     def special_smoothness(self, ball: NormBall) -> Known | None:
         m = self._moments
         match ball:

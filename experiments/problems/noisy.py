@@ -60,6 +60,10 @@ class Noisy(Problem):
     def euclidean_smoothness(self) -> Known:
         return self.problem.euclidean_smoothness()
 
+    def euclidean_mean_smoothness(self) -> Known:
+        """L₂: the noise of a sample is the same at x and at y."""
+        return self.problem.euclidean_smoothness()
+
     def special_smoothness(self, ball: NormBall) -> Known | None:
         return self.problem.special_smoothness(ball)
 

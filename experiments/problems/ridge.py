@@ -64,6 +64,12 @@ class Ridge(Problem):
         rows = flat(self.directions, self.core_ndim) * self.heights.sqrt().unsqueeze(-1)
         return Known(2 * float(torch.linalg.matrix_norm(rows, 2) ** 2), "exact", "2λ_max(Σ c_j w_j w_jᵀ)")
 
+    def largest_gradient(self) -> Known:
+        """A bound on ‖∇f(x)‖₂ over all x: |φ'| ≤ 3√3/8, at t = 1/√3."""
+        lengths = torch.linalg.vector_norm(flat(self.directions, self.core_ndim), dim=-1)
+        value = 3 * math.sqrt(3) / 8 * float((self.heights * lengths).sum())
+        return Known(value, "upper", "(3√3/8) Σ c_j ‖w_j‖₂")
+
     def special_smoothness(self, ball: NormBall) -> Known | None:
         value = 2 * float((self.heights * ball.dual_norm(self.directions) ** 2).sum())
         return Known(value, "upper", "2 Σ c_j ‖w_j‖_*²")

@@ -1,0 +1,106 @@
+"""The parts of the momentum error a second time: from the weights that the method itself gives, without any series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import sympy as sp
+
+from bounds.symbols import L, Lbar, b, gamma, rho, sigma
+
+Sums = dict[str, float]
+
+
+def units(momentum: str, decay: bool = False) -> dict[str, sp.Expr]:
+    """What `finite_sums` counts in: ρσ, and the largest change of the gradient between two steps (ζ in ‖·‖₂: STORM).
+
+    A step has length γb, with weight decay inside the ball of radius b/λ at most 2γb.
+    """
+    length = (2 if decay else 1) * gamma * b
+    change = rho * Lbar * length if momentum == "storm" else L * length
+    return {"start": rho * sigma, "noise": rho * sigma, "drift": change}
+
+
+def finite_sums(momentum: str, start: str, alpha_value: float, steps: int) -> Sums:
+    """The parts of avg_k E‖m_k − ∇f(x_k)‖_* for the method itself, by summing its weights: no geometric series.
+
+    In the `units` of the momentum, with Jensen at every step. These are what a memory's parts must dominate, and reach
+    for long runs. `ValueError` for a momentum that has no sums here.
+    """
+    known: dict[str, Callable[[str, float, int], Sums]] = {
+        "none": lambda *_: {"noise": 1.0},
+        "ema": _ema,
+        "nesterov": _nesterov,
+        "storm": _storm,
+    }
+    if momentum not in known:
+        raise ValueError(f"no sums are known for the momentum {momentum!r}; known: {', '.join(known)}")
+    return known[momentum](start, alpha_value, steps)
+
+
+def _collect(start: str, steps: int, feed: Callable[[int], tuple[np.ndarray, float]]) -> Sums:
+    """Sums of the weights that `feed(k)` gives to g_0 … g_k, and of how much of g_0's counts as start."""
+    totals = {"start": 0.0, "drift": 0.0, "noise": 0.0}
+    for k in range(steps):
+        now, from_start = feed(k)
+        scale = now.sum()
+        now, from_start = now / scale, from_start / scale
+        totals["start"] += from_start
+        totals["drift"] += float(now[:-1].cumsum().sum())  # gradient j is k − j increments old
+        squares = float((now**2).sum()) - now[0] ** 2 + (now[0] - from_start) ** 2
+        totals["noise"] += float(np.sqrt(max(squares, 0.0)))
+    return {name: total / steps for name, total in totals.items() if name != "start" or start == "first gradient"}
+
+
+def _buffer(start: str, alpha_value: float, steps: int) -> Callable[[int], np.ndarray]:
+    """The weights of g_0 … g_k in the buffer m_k, one step after the other."""
+    weights = np.zeros(steps)
+
+    def step(k: int) -> np.ndarray:
+        weights[:k] *= 1 - alpha_value
+        weights[k] = 1.0 if k == 0 and start == "first gradient" else alpha_value
+        return weights[: k + 1].copy()
+
+    return step
+
+
+def _ema(start: str, alpha_value: float, steps: int) -> Sums:
+    buffer = _buffer(start, alpha_value, steps)
+
+    def feed(k: int) -> tuple[np.ndarray, float]:
+        now = buffer(k)
+        return now, float(now[0]) if start == "first gradient" else 0.0
+
+    return _collect(start, steps, feed)
+
+
+def _nesterov(start: str, alpha_value: float, steps: int) -> Sums:
+    buffer = _buffer(start, alpha_value, steps)
+
+    def feed(k: int) -> tuple[np.ndarray, float]:
+        now = (1 - alpha_value) * buffer(k)
+        from_start = float(now[0]) if start == "first gradient" else 0.0
+        now[k] += alpha_value
+        return now, from_start
+
+    return _collect(start, steps, feed)
+
+
+def _storm(start: str, alpha_value: float, steps: int) -> Sums:
+    """m fed with unit vectors: one of their own for the noise of every sample, and for the change that it sees."""
+    noise, change = np.zeros(steps), np.zeros(steps)  # the weights of ξ_j and of ζ_j in m_k
+    totals = {"start": 0.0, "drift": 0.0, "noise": 0.0}
+    for k in range(steps):
+        if k == 0:
+            noise[0] = 1.0  # m_0 = g_0
+        else:
+            fresh, same_sample_before = np.zeros((2, steps)), np.zeros((2, steps))
+            fresh[0, k] = same_sample_before[0, k] = 1.0  # g(x, ξ) has ξ_k; g(x⁻, ξ) has ξ_k − ζ_k
+            same_sample_before[1, k] = -1.0
+            corrected = (1 - alpha_value) * (np.stack([noise, change]) + fresh - same_sample_before)
+            noise, change = corrected + alpha_value * fresh
+        totals["start"] += float(noise[0])
+        totals["noise"] += float(np.sqrt((noise[1:] ** 2).sum()))
+        totals["drift"] += float(np.sqrt((change**2).sum()))
+    return {name: total / steps for name, total in totals.items()}
