@@ -1,0 +1,115 @@
+"""Counterexamples as JSON: everything that is needed to see one again, the claim included."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.expressions import write
+from experiments.refutation.candidates import Candidates
+from experiments.refutation.score import numbers_of
+from experiments.refutation.search import Found
+from experiments.refutation.target import Target
+
+KIND = "small instance"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A counterexample: the claim (texts and rules), the instance (lists), what was measured."""
+
+    claim: dict[str, Any]
+    instance: dict[str, Any]
+    constants: dict[str, float]
+    measured: float
+    uncertainty: float
+    bound: float
+    ratio: float
+    exact: bool
+    runs: int
+    seed: int
+    attack: str
+    kind: str = KIND
+
+
+def case_of(found: Found, target: Target) -> Case:
+    """The case that a finding is."""
+    theorem, c, scored = target.theorem, found.instance, found.scored
+    tuning = {str(symbol): write(value) for symbol, value in theorem.tuning.items()}
+    claim = {
+        "name": theorem.name,
+        "bound": write(theorem.claim),
+        "tuning": {code: tuning[name] for code, name in (("step_size", "gamma"), ("alpha", "alpha")) if name in tuning},
+        "free": list(target.free),
+        "expectation": theorem.expectation,
+        "errors": target.errors,
+        **vars(target.rules),
+    }
+    instance: dict[str, Any] = {"ball": c.ball, "steps": c.steps}
+    instance |= {name: _plain(array[0]) for name, array in c.arrays().items()}
+    constants = {name: float(value[0]) for name, value in numbers_of(c, target).items()}
+    numbers = (float(x[0]) for x in (scored.measured, scored.uncertainty, scored.bound))
+    measured, uncertainty, bound = numbers
+    return Case(
+        claim, instance, constants, measured, uncertainty, bound, measured / bound, scored.exact,
+        1 if scored.exact else found.runs, found.seed, found.attack,
+    )  # fmt: skip
+
+
+def _plain(value: np.ndarray) -> Any:
+    """Lists of numbers; ∞ and NaN, which JSON lacks, as None."""
+    if value.ndim:
+        return [_plain(v) for v in value]
+    return (
+        float(value)
+        if value.dtype.kind == "f" and math.isfinite(value)
+        else None
+        if value.dtype.kind == "f"
+        else int(value)
+    )
+
+
+def save(case: Case, path: Path) -> Path:
+    """Writes the case; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(vars(case), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def load(path: Path) -> Case:
+    """The case in a file; `ValueError` where it is none."""
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {str(path)!r}; give a case that `lmo refute` wrote")
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        case = Case(**data)
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise ValueError(f"{path} is not a case that `lmo refute` wrote: {error}") from None
+    if case.kind != KIND:
+        raise ValueError(f"{path} holds a {case.kind!r}; `lmo replay` shows a {KIND!r}")
+    return case
+
+
+def instance_of(case: Case) -> Candidates:
+    """The instance of a case, as arrays with N = 1."""
+    arrays: dict[str, np.ndarray] = {}
+    fill = {"slope": math.inf, "wrong": math.nan}
+    try:
+        for name, value in case.instance.items():
+            if name not in ("ball", "steps"):
+                filled = _filled(value, fill.get(name))
+                arrays[name] = np.array([filled], dtype=int if name == "period" else float)
+        return Candidates(case.instance["ball"], int(case.instance["steps"]), **arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the instance of the case is damaged: {error}") from None
+
+
+def _filled(value: Any, fill: float | None) -> Any:
+    if isinstance(value, list):
+        return [_filled(v, fill) for v in value]
+    return fill if value is None else value
