@@ -15,7 +15,8 @@ from lmo.names import unknown_name
 
 LONGEST = 2000  # characters of one formula
 LARGEST_POWER = 64  # of a numerical exponent
-_GREEK = dict(zip("ΔLKγασρδεημλ", "Delta L K gamma alpha sigma rho delta epsilon eta mu lambda".split(), strict=True))
+_LETTERS = "Delta gamma alpha sigma rho delta epsilon eta mu lambda"
+_GREEK = dict(zip("Δγασρδεημλ", _LETTERS.split(" "), strict=True))
 _BY_SYMBOL = {str(constant.symbol): constant.symbol for constant in CONSTANTS.values()}
 NAMES: dict[str, sp.Expr] = {
     **{code: constant.symbol for code, constant in CONSTANTS.items()},
@@ -67,7 +68,9 @@ def parse(text: str) -> sp.Expr:
 
 
 def _read(node: ast.expr) -> Any:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        if isinstance(node.value, bool):
+            return _refuse(node, "a truth value")
         return sp.Rational(str(node.value)) if abs(node.value) < 1e300 else _refuse(node, "a number that large")
     if isinstance(node, ast.Name):
         if node.id not in NAMES:
@@ -80,7 +83,7 @@ def _read(node: ast.expr) -> Any:
         left, right = _read(node.left), _read(node.right)
         if isinstance(node.op, ast.Div) and right == 0:
             return _refuse(node, "a division by zero")
-        if isinstance(node.op, ast.Pow) and not (abs(right) <= LARGEST_POWER) == True:  # noqa: E712 (sympy's own truth)
+        if isinstance(node.op, ast.Pow) and not (sp.sympify(right).is_number and abs(right) <= LARGEST_POWER):
             return _refuse(node, f"an exponent that is no number of size at most {LARGEST_POWER}")
         return _BINARY[type(node.op)](left, right)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:

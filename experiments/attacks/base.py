@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from experiments.refutation.candidates import LARGEST_ERROR, Candidates
 from experiments.refutation.target import Target
 
 
-class Attack(ABC):
+class Attack:
     """A way to propose instances on which a wrong bound fails.
 
     Lengths are in units of the step: attacks propose step_size = 1, and the search gives the instances other units, or
@@ -29,11 +28,16 @@ class Attack(ABC):
         """Whether it has instances of so many steps."""
         return True
 
-    @abstractmethod
+    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+        """For attacks that run something else than small instances: one attempt of about `steps` steps, as the record
+        of a case (the fields of `refutation.case.Case` but `claim` and `attack`, and "violates"), or None."""
+        return None
+
     def propose(
         self, target: Target, rng: np.random.Generator, steps: int, size: int, pool: list[Candidates]
     ) -> Candidates | None:
         """`size` instances of `steps` steps; `pool` has the best so far, best first. None: nothing to propose now."""
+        return None
 
 
 def errors(target: Target, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

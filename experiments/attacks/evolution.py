@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Evolution(Attack):
         parent = pool[min(int(rng.geometric(0.4)) - 1, len(pool) - 1)]
         c = parent.rows(np.zeros(size, int))
         strength = np.exp(rng.uniform(np.log(1e-4), 0, (size, 1)))
-        changes: dict[str, np.ndarray] = {}
+        changes: dict[str, Any] = {}
         for name in _SCALES:
             array = getattr(c, name)
             kept = rng.random((size, *[1] * (array.ndim - 1))) < 0.4
@@ -41,9 +41,10 @@ class Evolution(Attack):
         changes |= _errors(c, target, rng, strength[:, 0])
         same = replace(c, **changes)
         exact = np.arange(size) == 0  # the parent itself: its score on fresh noise
-        return replace(
-            same, **{k: np.where(exact.reshape(-1, *[1] * (v.ndim - 1)), getattr(c, k), v) for k, v in changes.items()}
-        )
+        unchanged: dict[str, Any] = {
+            k: np.where(exact.reshape(-1, *[1] * (v.ndim - 1)), getattr(c, k), v) for k, v in changes.items()
+        }
+        return replace(same, **unchanged)
 
 
 def _errors(c: Candidates, target: Target, rng: np.random.Generator, strength: np.ndarray) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ class Candidates:
     ℓ∞; (N, P, 2) parts along and across −m/‖m‖ in ℓ2; step k uses row k mod period (N,). wrong: (N,) the factor of a
     coordinate (ℓ∞) or answer (ℓ2, d = 1) that points uphill, NaN: as scripted. low, high: (N,) c = 1 − ε, b = 1 + η.
     step_size, alpha: (N,). spread, odds: (N, d), (N,) the noise of coordinate j is −spread√((1−p)/p) with probability
-    p = odds and +spread√(p/(1−p)) else, so that it has mean 0 and variance spread²; first_spread, first_odds: at step 0.
+    p = odds and +spread√(p/(1−p)) else: mean 0, variance spread². first_spread, first_odds: those at step 0.
     """
 
     ball: str
@@ -55,7 +55,7 @@ class Candidates:
         """d."""
         return self.curvature.shape[1]
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """Every array field."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("ball", "steps")}
 
@@ -123,7 +123,7 @@ def join(parts: list[Candidates]) -> Candidates:
         replace(p, answers=np.pad(p.answers, ((0, 0), (0, longest - p.answers.shape[1]), (0, 0)), mode="edge"))
         for p in parts
     ]
-    joined = {name: np.concatenate([p.arrays()[name] for p in padded]) for name in padded[0].arrays()}
+    joined: dict[str, Any] = {name: np.concatenate([p.arrays()[name] for p in padded]) for name in padded[0].arrays()}
     return replace(parts[0], **joined)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _fewer_coordinates(state: Search, found: Found) -> Found:
             return found
         keep = [i for i in range(c.dimensions) if i != j]
         names = ("curvature", "slope", "start", "spread", "first_spread")
-        changes = {name: getattr(c, name)[:, keep] for name in names}
+        changes: dict[str, Any] = {name: getattr(c, name)[:, keep] for name in names}
         if c.ball == "l-inf":
             changes["answers"] = c.answers[:, :, keep]
         smaller = _retried(state, found, replace(c, **changes))
@@ -92,7 +93,9 @@ def _rounder(state: Search, found: Found) -> Found:
 
 
 def _rounded(c: Candidates, digits: int, errors: str) -> Candidates:
-    values = {name: significant(array, digits) for name, array in c.arrays().items() if name not in ("period", "wrong")}
+    values: dict[str, Any] = {
+        name: significant(array, digits) for name, array in c.arrays().items() if name not in ("period", "wrong")
+    }
     if errors == "additive":
         values["high"] = 1 + significant(c.high - 1, digits)
         values["low"] = 2 - values["high"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from bounds.theorem import Theorem
 from experiments.refutation import case as cases
-from experiments.refutation.case import Case, case_of
+from experiments.refutation.case import SMALL, Case, case_of, case_of_record
 from experiments.refutation.minimise import minimise
 from experiments.refutation.replay import Replay, replay
 from experiments.refutation.search import Search, search
@@ -30,7 +31,7 @@ def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: 
     with Progress(*columns, console=shown) as bar:
         task = bar.add_task("starting", total=1.0)
         state = search(aim, seconds, seed, lambda what, done: bar.update(task, description=what, completed=done))
-        case = None
+        case = case_of_record(state.record, aim) if state.record is not None else None
         if state.violation is not None:
             bar.update(task, description="looking for a smaller counterexample")
             case = smallest(state, min(MINIMISING * seconds, 20.0))
@@ -49,27 +50,20 @@ def smallest(state: Search, seconds: float) -> Case | None:
     """The smallest counterexample as a case that a second implementation agrees on; None where it does not."""
     first = state.violation
     assert first is not None
-    for found in (minimise(replace_rng(state), seconds), first):
+    for found in (minimise(replace(state, pool=list(state.pool)), seconds), first):
         case = case_of(found, state.target)
         if replay(case).violates:
             return case
     return None
 
 
-def replace_rng(state: Search) -> Search:
-    """The search with its effort counted on; minimising clears `violation`, the caller keeps its own."""
-    return replace(state, pool=list(state.pool))
-
-
 def summary(state: Search, case: Case | None, failed: list[str] | None) -> dict[str, object]:
     """The outcome as plain data."""
-    best = state.best
     return {
         "claim": state.target.words(),
         "refuted": case is not None,
         "case": None if case is None else vars(case),
-        "tightest_ratio": None if best is None else best.ratio,
-        "tightest_by": None if best is None else best.attack,
+        "tightest_ratio": state.tightest,
         "runs": state.runs,
         "attacks": {name: {"runs": e.runs, "tightest_ratio": e.ratio} for name, e in state.efforts.items()},
         "failed_checks": failed,
@@ -87,8 +81,7 @@ def _show(state: Search, case: Case | None, failed: list[str] | None, out: Path,
         console.print(f"proof: {verdict} (reported apart: no counterexample by itself)", **said)  # type: ignore[arg-type]
     console.print(_table(state))
     if case is None:
-        ratio = state.best.ratio if state.best else 0.0
-        tightest = f"the tightest of {state.runs} runs reached {ratio:.6f} of the bound"
+        tightest = f"the tightest of {state.runs} runs reached {state.tightest:.6f} of the bound"
         console.print(f"[green]not refuted[/]: {tightest}")
         return
     console.print("[bold red]REFUTED[/]")
@@ -124,8 +117,27 @@ def _table(state: Search) -> Table:
 
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
-    one = case.instance
-    lines = [f"  {case.claim['bound']}"]
+    lines = [f"  {case.claim['bound']}", *(_small(case.instance) if case.kind == SMALL else _problem(case.instance))]
+    lines.append("  " + ", ".join(f"{name} = {value:g}" for name, value in case.constants.items()))
+    how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
+    lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _problem(one: dict[str, Any]) -> list[str]:
+    matrix = len(one["shape"]) == 2
+    right = f" and {_list(one['right'])} on the right" if matrix else ""
+    noise = "" if one["noise_std"] is None else f", noise {one['noise_std']:g}"
+    return [
+        f"  quadratic on {'×'.join(map(str, one['shape']))}, curvatures {_list(one['left'])}{right}",
+        f"  x_0 = {one['start']}",
+        f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}{noise}",
+    ]
+
+
+def _small(one: dict[str, Any]) -> list[str]:
+    lines = []
     lines.append(
         f"  f = Σ h(x_j), curvatures {_list(one['curvature'])}, slopes cut at {_list(one['slope'], '∞')}, {one['ball']}"
     )
@@ -139,11 +151,7 @@ def show_case(case: Case, console: Console) -> None:
             f"  noise of standard deviation {_list(one['spread'])} (odds of bad luck {one['odds']:g}), "
             f"at first {_list(one['first_spread'])} ({one['first_odds']:g})"
         )
-    lines.append("  " + ", ".join(f"{name} = {value:g}" for name, value in case.constants.items()))
-    how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
-    lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return lines
 
 
 def _list(values: list[float | None], none: str = "–") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Search:
     seed: int
     violation: Found | None = None
     best: Found | None = None
+    record: dict[str, Any] | None = None  # a violation by an attack of another kind
     pool: list[Found] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
     confirmations: int = 0
@@ -67,8 +69,29 @@ class Search:
         """All runs of all attacks."""
         return sum(effort.runs for effort in self.efforts.values())
 
+    @property
+    def tightest(self) -> float:
+        """The largest ratio of all."""
+        return max((effort.ratio for effort in self.efforts.values()), default=0.0)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether anything violates the claim."""
+        return self.violation is not None or self.record is not None
+
     def attempt(self, attack: Attack, steps: int) -> None:
         """One batch of one attack."""
+        try:
+            record = attack.attempt(self.target, self.rng, steps)
+        except ValueError:  # parameters at which the claim or a run is no number
+            record = None
+        if record is not None:
+            effort = self.efforts.setdefault(attack.name, Effort())
+            effort.runs += record["runs"]
+            if record["violates"] or record["ratio"] <= 1:  # else: above it, but within the noise of its seeds
+                effort.ratio = max(effort.ratio, record["ratio"])
+            self.record = record | {"attack": attack.name} if record["violates"] else self.record
+            return
         runs = SEARCH_RUNS if self.target.stochastic else 1
         size = int(np.clip(_NUMBERS / (steps * runs * 2), 6, 128 if self.target.stochastic else 256))
         pool = [found.instance for found in self.pool]
@@ -148,10 +171,9 @@ def search(target: Target, seconds: float, seed: int = 0, tick: Tick = lambda wh
     for steps in ladder(target, seconds):
         for attack in attacks:
             gone = (time.monotonic() - begin) / seconds
-            if gone >= 1 or state.violation is not None:
+            if gone >= 1 or state.refuted:
                 return state
-            best = f"{state.best.ratio:.4f} of the bound" if state.best else "nothing yet"
-            tick(f"{attack.name}, K = {steps}: best {best}", gone)
+            tick(f"{attack.name}, K = {steps}: {state.tightest:.4f} of the bound reached", gone)
             if attack.fits(steps):
                 state.attempt(attack, steps)
     raise AssertionError("the ladder has no end")

@@ -1,8 +1,9 @@
-"""From instances in units of the step to those that a claim is about: other units, or the step that a tuning asks for."""
+"""From instances in units of the step to those that a claim is about: other units, or a tuned step."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def at_tuning(c: Candidates, target: Target) -> Candidates:
     return replace(c, **_tuned(c, target))
 
 
-def _tuned(c: Candidates, target: Target) -> dict[str, np.ndarray]:
+def _tuned(c: Candidates, target: Target) -> dict[str, Any]:
     numbers = constants(c, target) | {name: getattr(c, name) for name in target.free}
     return {name: np.broadcast_to(value, (c.size,)) for name, value in target.tuned(numbers).items()}
 

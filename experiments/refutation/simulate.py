@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from experiments.refutation.candidates import Candidates, huber
+from experiments.refutation.candidates import Candidates
 from lmo.randomness import Draw
 
 MOST_PATHS = 4096  # noise with at most that many outcomes is summed up exactly

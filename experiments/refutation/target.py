@@ -20,6 +20,18 @@ from experiments.refutation.simulate import Rules
 MOMENTA = ("none", "ema", "nesterov")
 METRICS = ("mean", "minimum")
 BALLS = ("l-inf", "l2")
+KNOWN = {
+    "initial_gap",
+    "smoothness",
+    "steps",
+    "step_size",
+    "alpha",
+    "noise_std",
+    "norm_ratio",
+    "delta",
+    "epsilon",
+    "eta",
+}
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,7 @@ def target(theorem: Theorem) -> Target:
     symbols = sp.Tuple(claim, *tunings).free_symbols
     if delta in symbols and symbols & {epsilon, eta, b, c}:
         raise ValueError(f"{about}: it speaks of delta and of epsilon, eta (b, c) at once; use one of the two models")
-    known = {"initial_gap", "smoothness", "steps", "step_size", "alpha", "noise_std", "norm_ratio"}
-    unknown = set(evaluate.code_names(sp.Tuple(claim, *tunings))) - known - {"delta", "epsilon", "eta"}
+    unknown = set(evaluate.code_names(sp.Tuple(claim, *tunings))) - KNOWN
     if unknown:
         raise ValueError(f"{about}: no attack knows the constant(s) {', '.join(sorted(unknown))}")
     if gamma not in claim.free_symbols and gamma not in theorem.tuning:
