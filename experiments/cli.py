@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from experiments.oracles import commands
+from experiments.refutation import commands as refutation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -159,6 +160,8 @@ def figures(
 
 app.command()(commands.oracle)
 app.command()(commands.plan)
+app.command()(refutation.refute)
+app.command()(refutation.replay)
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

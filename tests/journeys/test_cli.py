@@ -74,7 +74,8 @@ def test_the_example_of_every_help_runs(command: str, verified: Verified) -> Non
         return
     with contextlib.chdir(verified.home):
         said = lmo(*example(command))
-    assert said.status == 0 and said.out and not said.err
+    refuted = command in ("refute", "replay")  # their example is a wrong bound
+    assert said.status == int(refuted) and said.out and not said.err
 
 
 @pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS]], ids=lambda words: " ".join(words) or "lmo")

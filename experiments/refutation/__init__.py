@@ -1,0 +1,1 @@
+"""Attacks on a claimed bound: what is claimed, small instances with exact constants, search, and replayable cases."""

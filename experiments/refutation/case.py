@@ -1,0 +1,145 @@
+"""Counterexamples as JSON: everything that is needed to see one again, the claim included."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bounds
+from bounds.assumptions import Describes
+from bounds.symbols import alpha, gamma
+from experiments.expressions import parse, write
+from experiments.refutation.candidates import Candidates
+from experiments.refutation.score import numbers_of
+from experiments.refutation.search import Found
+from experiments.refutation.target import BALLS, Target
+from lmo.names import unknown_name
+
+SMALL, PROBLEM = "small instance", "problem run"
+KINDS = (SMALL, PROBLEM)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A counterexample: the claim (texts and rules), the instance (lists), what was measured."""
+
+    claim: dict[str, Any]
+    instance: dict[str, Any]
+    constants: dict[str, float]
+    measured: float
+    uncertainty: float
+    bound: float
+    ratio: float
+    exact: bool
+    runs: int
+    seed: int
+    attack: str
+    kind: str = SMALL
+
+
+def case_of(found: Found, target: Target) -> Case:
+    """The case that a finding is."""
+    c, scored = found.instance, found.scored
+    instance: dict[str, Any] = {"ball": c.ball, "steps": c.steps}
+    instance |= {name: _plain(array[0]) for name, array in c.arrays().items()}
+    constants = {name: float(value[0]) for name, value in numbers_of(c, target).items()}
+    numbers = (float(x[0]) for x in (scored.measured, scored.uncertainty, scored.bound))
+    measured, uncertainty, bound = numbers
+    return Case(
+        claim_of(target), instance, constants, measured, uncertainty, bound, measured / bound, scored.exact,
+        1 if scored.exact else found.runs, found.seed, found.attack,
+    )  # fmt: skip
+
+
+def case_of_record(record: dict[str, Any], target: Target) -> Case:
+    """The case that an attack's record is (`Attack.attempt`)."""
+    return Case(claim=claim_of(target), **{name: value for name, value in record.items() if name != "violates"})
+
+
+def claim_of(target: Target) -> dict[str, Any]:
+    """The claim as plain data; `target_of` reads it back."""
+    theorem = target.theorem
+    tuning = {str(symbol): write(value) for symbol, value in theorem.tuning.items()}
+    return {
+        "name": theorem.name,
+        "bound": write(theorem.claim),
+        "tuning": {code: tuning[name] for code, name in (("step_size", "gamma"), ("alpha", "alpha")) if name in tuning},
+        "free": list(target.free),
+        "expectation": theorem.expectation,
+        "stochastic": target.stochastic,
+        "errors": target.errors,
+        **vars(target.rules),
+    }
+
+
+def target_of(claim: dict[str, Any]) -> Target:
+    """The target that a case was about, without its assumptions: what runs a case again needs no more."""
+    like = bounds.theorems["fixed-step"]
+    symbols = {"step_size": gamma, "alpha": alpha}
+    theorem = replace(
+        like,
+        name=claim["name"],
+        label=claim["name"],
+        claim=parse(claim["bound"]),
+        tuning={symbols[name]: parse(text) for name, text in claim["tuning"].items()},
+        method=Describes(momentum=claim["momentum"], start=claim["start"], step=claim["step"]),
+        metric=replace(like.metric, over=claim["over"]),
+        expectation=claim["expectation"],
+        assumes=(),
+    )
+    return Target(theorem, claim["errors"], BALLS, claim["stochastic"])
+
+
+def _plain(value: np.ndarray) -> Any:
+    """Lists of numbers; ∞ and NaN, which JSON lacks, as None."""
+    if value.ndim:
+        return [_plain(v) for v in value]
+    if value.dtype.kind != "f":
+        return int(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def save(case: Case, path: Path) -> Path:
+    """Writes the case; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(vars(case), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def load(path: Path) -> Case:
+    """The case in a file; `ValueError` where it is none."""
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {str(path)!r}; give a case that `lmo refute` wrote")
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        case = Case(**data)
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise ValueError(f"{path} is not a case that `lmo refute` wrote: {error}") from None
+    if case.kind not in KINDS:
+        raise unknown_name("kind of case", str(case.kind), KINDS)
+    return case
+
+
+def instance_of(case: Case) -> Candidates:
+    """The instance of a case, as arrays with N = 1."""
+    arrays: dict[str, np.ndarray] = {}
+    fill = {"slope": math.inf, "wrong": math.nan}
+    try:
+        for name, value in case.instance.items():
+            if name not in ("ball", "steps"):
+                filled = _filled(value, fill.get(name))
+                arrays[name] = np.array([filled], dtype=int if name == "period" else float)
+        return Candidates(case.instance["ball"], int(case.instance["steps"]), **arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the instance of the case is damaged: {error}") from None
+
+
+def _filled(value: Any, fill: float | None) -> Any:
+    if isinstance(value, list):
+        return [_filled(v, fill) for v in value]
+    return fill if value is None else value

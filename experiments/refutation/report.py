@@ -1,0 +1,172 @@
+"""What `lmo refute` and `lmo replay` say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bounds.theorem import Theorem
+from experiments.refutation import case as cases
+from experiments.refutation.case import SMALL, Case, case_of, case_of_record
+from experiments.refutation.minimise import minimise
+from experiments.refutation.replay import Replay, replay
+from experiments.refutation.search import Search, search
+from experiments.refutation.target import Target, target
+
+MINIMISING = 0.5  # seconds spent on a smaller counterexample, at most this times the search's budget
+_MOST_STEPS = 8  # gradient norms that are printed
+
+
+def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: bool, console: Console) -> int:
+    """Attacks the claim, prints what came out, writes a case; the exit status: 1 if refuted."""
+    shown = Console(stderr=True) if as_json else console
+    aim = target(theorem)
+    columns = (TextColumn("{task.description:70.70}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=shown) as bar:
+        task = bar.add_task("starting", total=1.0)
+        state = search(aim, seconds, seed, lambda what, done: bar.update(task, description=what, completed=done))
+        case = case_of_record(state.record, aim) if state.record is not None else None
+        if state.violation is not None:
+            bar.update(task, description="looking for a smaller counterexample")
+            case = smallest(state, min(MINIMISING * seconds, 20.0))
+        bar.update(task, description="done", completed=1.0)
+    failed = [check.name for check in theorem.check() if not check.passed] if theorem.label != "claim" else None
+    if case is not None:
+        cases.save(case, out)
+    if as_json:
+        print(json.dumps(summary(state, case, failed), ensure_ascii=False, allow_nan=False))
+    else:
+        _show(state, case, failed, out, console)
+    return 1 if case is not None else 0
+
+
+def smallest(state: Search, seconds: float) -> Case | None:
+    """The smallest counterexample as a case that a second implementation agrees on; None where it does not."""
+    first = state.violation
+    assert first is not None
+    for found in (minimise(replace(state, pool=list(state.pool)), seconds), first):
+        case = case_of(found, state.target)
+        if replay(case).violates:
+            return case
+    return None
+
+
+def summary(state: Search, case: Case | None, failed: list[str] | None) -> dict[str, object]:
+    """The outcome as plain data."""
+    return {
+        "claim": state.target.words(),
+        "refuted": case is not None,
+        "case": None if case is None else vars(case),
+        "tightest_ratio": state.tightest,
+        "runs": state.runs,
+        "attacks": {name: {"runs": e.runs, "tightest_ratio": e.ratio} for name, e in state.efforts.items()},
+        "failed_checks": failed,
+    }
+
+
+def _show(state: Search, case: Case | None, failed: list[str] | None, out: Path, console: Console) -> None:
+    said = {"markup": False, "highlight": False, "soft_wrap": True}
+    console.print(f"claim: {state.target.words()}", **said)  # type: ignore[arg-type]
+    console.print(f"read: {reading(state.target)}", **said)  # type: ignore[arg-type]
+    if failed is None:
+        console.print("proof: none was given", **said)  # type: ignore[arg-type]
+    else:
+        verdict = f"lmo check FAILED: {', '.join(failed)}" if failed else "lmo check proves the statement"
+        console.print(f"proof: {verdict} (reported apart: no counterexample by itself)", **said)  # type: ignore[arg-type]
+    console.print(_table(state))
+    if case is None:
+        tightest = f"the tightest of {state.runs} runs reached {state.tightest:.6f} of the bound"
+        console.print(f"[green]not refuted[/]: {tightest}")
+        return
+    console.print("[bold red]REFUTED[/]")
+    show_case(case, console)
+    console.print(f"written to {out}; `lmo replay {out}` shows it again", **said)  # type: ignore[arg-type]
+
+
+def reading(aim: Target) -> str:
+    """For which parameters and errors the claim was attacked."""
+    oracle = {
+        "additive": "oracles with ‖d̂ − lmo‖ ≤ δ",
+        "pair": "oracles within ε and η",
+        "none": "exact oracles (the claim has no error in it)",
+    }[aim.errors]
+    symbols = {"step_size": "γ", "alpha": "α"}
+    free = [symbols[name] for name in aim.free]
+    used = {"step_size"} | ({"alpha"} if aim.rules.momentum != "none" else set())
+    tuned = [symbols[name] for name in ("step_size", "alpha") if name in used and name not in aim.free]
+    words = [f"for all {' and '.join(free)}" if free else "", f"at the tuned {' and '.join(tuned)}" if tuned else ""]
+    gradients = "stochastic gradients" if aim.stochastic else "exact gradients"
+    return ", ".join([w for w in words if w] + [oracle, gradients, f"norms {', '.join(aim.balls)}"])
+
+
+def _table(state: Search) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    for name in ("runs", "tightest"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, effort in sorted(state.efforts.items(), key=lambda item: -item[1].ratio):
+        table.add_row(name, str(effort.runs), f"{effort.ratio:.6f}")
+    return table
+
+
+def show_case(case: Case, console: Console) -> None:
+    """The instance and its numbers, in a few lines."""
+    lines = [f"  {case.claim['bound']}", *(_small(case.instance) if case.kind == SMALL else _problem(case.instance))]
+    lines.append("  " + ", ".join(f"{name} = {value:g}" for name, value in case.constants.items()))
+    how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
+    lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _problem(one: dict[str, Any]) -> list[str]:
+    matrix = len(one["shape"]) == 2
+    right = f" and {_list(one['right'])} on the right" if matrix else ""
+    noise = "" if one["noise_std"] is None else f", noise {one['noise_std']:g}"
+    return [
+        f"  quadratic on {'×'.join(map(str, one['shape']))}, curvatures {_list(one['left'])}{right}",
+        f"  x_0 = {one['start']}",
+        f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}{noise}",
+    ]
+
+
+def _small(one: dict[str, Any]) -> list[str]:
+    lines = []
+    lines.append(
+        f"  f = Σ h(x_j), curvatures {_list(one['curvature'])}, slopes cut at {_list(one['slope'], '∞')}, {one['ball']}"
+    )
+    lines.append(f"  x_0 = {_list(one['start'])}, K = {one['steps']}, γ = {one['step_size']:g}, α = {one['alpha']:g}")
+    rows = one["answers"][: one["period"]]
+    lines.append(
+        f"  answers {'; '.join(_list(row) for row in rows[:_MOST_STEPS])}{' …' if len(rows) > _MOST_STEPS else ''}"
+    )
+    if any(one["spread"]) or any(one["first_spread"]):
+        lines.append(
+            f"  noise of standard deviation {_list(one['spread'])} (odds of bad luck {one['odds']:g}), "
+            f"at first {_list(one['first_spread'])} ({one['first_odds']:g})"
+        )
+    return lines
+
+
+def _list(values: list[float | None], none: str = "–") -> str:
+    return "(" + ", ".join(none if v is None else f"{v:.6g}" for v in values) + ")"
+
+
+def show_replay(case: Case, seen: Replay, console: Console) -> None:
+    """What came out again, and whether the case is fair."""
+    norms = ", ".join(f"{v:.6g}" for v in seen.norms[:_MOST_STEPS])
+    more = " …" if len(seen.norms) > _MOST_STEPS else ""
+    lines = [f"again: ‖∇f(x_k)‖_* = {norms}{more}" + ("" if case.exact else " (without bad luck)")]
+    lines.append(
+        f"again: measured {seen.measured:.9g} ± {seen.uncertainty:.2g}, bound {seen.bound:.9g}, ratio {seen.ratio:.9g}"
+    )
+    lines += [f"NOT FAIR: {reason}" for reason in seen.broken]
+    lines.append("it violates the bound" if seen.violates else "it does not violate the bound")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,147 @@
+"""What is attacked: a bound, and the method, assumptions and metric that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+import bounds
+from bounds import evaluate
+from bounds.assumptions import Setting
+from bounds.symbols import alpha, b, c, delta, epsilon, eta, gamma
+from bounds.theorem import Theorem
+from experiments.expressions import parse, write
+from experiments.refutation.simulate import Rules
+
+MOMENTA = ("none", "ema", "nesterov")
+METRICS = ("mean", "minimum")
+BALLS = ("l-inf", "l2")
+KNOWN = {
+    "initial_gap",
+    "smoothness",
+    "steps",
+    "step_size",
+    "alpha",
+    "noise_std",
+    "norm_ratio",
+    "delta",
+    "epsilon",
+    "eta",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A claim under attack.
+
+    theorem: the statement; its claim, tuning, method, metric and assumptions are what is attacked, not its proof.
+    errors: "additive" (the claim speaks of δ), "pair" (of ε, η) or "none" (of neither: the oracle is exact).
+    balls: the norms in which the claim's assumptions can hold, of `BALLS`. stochastic: gradients are.
+    """
+
+    theorem: Theorem
+    errors: str
+    balls: tuple[str, ...]
+    stochastic: bool
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The parameters for all whose values the claim must hold: it contains them."""
+        symbols = self.theorem.claim.free_symbols
+        return tuple(code for symbol, code in ((gamma, "step_size"), (alpha, "alpha")) if symbol in symbols)
+
+    def bound(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The claim at these constants."""
+        return evaluate.value(self.theorem.claim, numbers)
+
+    def tuned(self, numbers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The parameters that the claim does not contain, as its tuning says; "step_size", "alpha"."""
+        known = dict(numbers)
+        for symbol, code in ((alpha, "alpha"), (gamma, "step_size")):
+            if code not in self.free and symbol in self.theorem.tuning:
+                value = evaluate.value(self.theorem.tuning[symbol], known)
+                known[code] = np.minimum(value, 1.0) if code == "alpha" else value
+        return {code: known[code] for code in ("step_size", "alpha") if code in known and code not in numbers}
+
+    @property
+    def rules(self) -> Rules:
+        """What the claim says about its runs."""
+        method = self.theorem.method
+        return Rules(method.momentum, method.start, method.step, self.theorem.metric.over)
+
+    def words(self) -> str:
+        """The claim in one line."""
+        left = self.theorem.metric.words()
+        return f"{'E ' if self.theorem.expectation else ''}{left} <= {write(self.theorem.claim)}"
+
+
+def target(theorem: Theorem) -> Target:
+    """The target that a statement is; `ValueError` where nothing here can attack it, with the reason."""
+    method, claim = theorem.method, theorem.claim
+    about = f"{theorem.name} cannot be attacked"
+    for what, value, known in (("momentum", method.momentum, MOMENTA), ("metric", theorem.metric.over, METRICS)):
+        if value not in known:
+            raise ValueError(f"{about}: no attack knows the {what} {value!r}; known: {', '.join(known)}")
+    if method.decay:
+        raise ValueError(f"{about}: no attack has weight decay")
+    tunings = [value for symbol, value in theorem.tuning.items() if symbol not in claim.free_symbols]
+    symbols = sp.Tuple(claim, *tunings).free_symbols
+    if delta in symbols and symbols & {epsilon, eta, b, c}:
+        raise ValueError(f"{about}: it speaks of delta and of epsilon, eta (b, c) at once; use one of the two models")
+    unknown = set(evaluate.code_names(sp.Tuple(claim, *tunings))) - KNOWN
+    if unknown:
+        raise ValueError(f"{about}: no attack knows the constant(s) {', '.join(sorted(unknown))}")
+    if gamma not in claim.free_symbols and gamma not in theorem.tuning:
+        raise ValueError(f"{about}: it has no step size and no tuning for one")
+    if method.momentum != "none" and alpha not in claim.free_symbols and alpha not in theorem.tuning:
+        raise ValueError(f"{about}: its method has momentum, but it has no alpha and no tuning for one")
+    errors = "additive" if delta in symbols else "pair" if symbols & {epsilon, eta, b, c} else "none"
+    stochastic, balls = _settings(theorem)
+    return Target(theorem, errors, balls, stochastic)
+
+
+def _settings(theorem: Theorem) -> tuple[bool, tuple[str, ...]]:
+    """Whether gradients are stochastic, and in which norms the assumptions can hold."""
+    method, reasons = theorem.method, []
+    for stochastic in (False, True):
+        fitting = []
+        for ball in BALLS:
+            setting = Setting(
+                hilbert=ball == "l2",
+                stochastic=stochastic,
+                momentum=method.momentum,
+                start=method.start,
+                step=method.step,
+                decay=method.decay,
+            )
+            reason = theorem.applies_to(setting)
+            if reason:
+                reasons.append(reason)
+            else:
+                fitting.append(ball)
+        if fitting:
+            return stochastic, tuple(fitting)
+    raise ValueError(f"{theorem.name} cannot be attacked: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def claimed(bound: str, setting: str, step_size: str | None = None, alpha_is: str | None = None) -> Theorem:
+    """A user's bound in the setting of a shipped statement: its method, assumptions and metric.
+
+    A bound without γ (α) is read at a tuned step (α): `step_size` (`alpha_is`) where given, else the setting's own.
+    """
+    theorem = bounds.theorems[setting]
+    changes: dict[str, Any] = {"claim": parse(bound), "tuned_value": None, "leading": None, "limits": ()}
+    tuning = dict(theorem.tuning)
+    for symbol, text in ((gamma, step_size), (alpha, alpha_is)):
+        if text is not None:
+            tuning[symbol] = parse(text)
+    symbols = changes["claim"].free_symbols
+    if delta in symbols:  # the setting's tuning is in ε, η; the claim in δ
+        tuning = {s: v.subs({b: 1 + delta, c: 1 - delta, epsilon: delta, eta: delta}) for s, v in tuning.items()}
+    elif not symbols & {epsilon, eta, b, c}:
+        tuning = {s: v.subs({b: 1, c: 1, epsilon: 0, eta: 0, delta: 0}) for s, v in tuning.items()}
+    return replace(theorem, name="claimed bound", label="claim", tuning=tuning, **changes)
