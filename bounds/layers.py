@@ -58,7 +58,7 @@ def summed(values: Any) -> np.ndarray:
 def symbols_of_layers(expression: sp.Expr) -> set[sp.Symbol]:
     """The symbols that occur under a sum over layers; `ValueError` where one occurs outside of it too."""
     inside: set[sp.Symbol] = set().union(*(a.free_symbols for a in expression.atoms(OverLayers)))
-    mixed = inside & expression.xreplace({a: sp.Integer(0) for a in expression.atoms(OverLayers)}).free_symbols
+    mixed = inside & expression.xreplace({a: sp.Dummy() for a in expression.atoms(OverLayers)}).free_symbols
     if mixed:
         names = ", ".join(sorted(map(str, mixed)))
         raise ValueError(f"{names} stands inside over_layers and outside of it in {expression}: one number, or many?")
@@ -74,7 +74,7 @@ def with_layer_axis(names: set[str], numbers: Mapping[str, Any]) -> dict[str, An
     counts = {n: out[n].shape[-1] for n in out if n in names and out[n].shape[-1] != 1}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{n}: {count}" for n, count in counts.items())
-        raise ValueError(f"the last axis of per-layer constants is the layer, and must be as long in each; got {listed}")
+        raise ValueError(f"the last axis of per-layer constants is the layer, as long in each of them; got {listed}")
     return out
 
 

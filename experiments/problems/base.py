@@ -108,6 +108,10 @@ class Problem(ABC):
         """A better L in this ball's norm, where one is known."""
         return None
 
+    def layer_smoothness(self, ball: NormBall) -> tuple[Known, ...] | None:
+        """L_i with f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖², ‖·‖ of layer i in units of its radius; None: not known."""
+        return None
+
     def balls(self) -> list[NormBall]:
         """The balls that elements of this shape fit: one of each class, found by walking `lmo.balls`."""
         fitting = []
