@@ -23,6 +23,7 @@ class Setting:
     bounded_below: bool = True
     noise_bounded: bool = True
     mean_smooth: bool = False
+    smooth_by_layer: bool = False
     error_model: str = "additive"
 
 
@@ -52,6 +53,35 @@ class Smooth:
 
     def words(self) -> str:
         return "f is bounded below and L-smooth in the norm of the ball"
+
+
+@dataclass(frozen=True)
+class SmoothByLayer:
+    """f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖_i² jointly (enough: L_i = Σ_j L_ij of the Hessian's blocks)."""
+
+    needs: tuple[str, ...] = ("initial_gap", "smoothness")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        if not setting.smooth_by_layer:
+            return "the problem declares no smoothness constants per layer for this norm"
+        return None if setting.bounded_below else "the problem is not bounded below"
+
+    def words(self) -> str:
+        return "f is bounded below, and f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖² for all layers at once"
+
+
+@dataclass(frozen=True)
+class OracleByLayer:
+    """⟨m_i, d̂_i⟩ ≤ −(1−ε_i)‖m_i‖_* and ‖d̂_i‖ ≤ 1+η_i in every layer, at every step, as promised."""
+
+    needs: tuple[str, ...] = ("epsilon", "eta")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        promised = setting.error_model in ("exact", "additive")
+        return None if promised else "the oracle promises no error of single layers"
+
+    def words(self) -> str:
+        return "every layer's oracle keeps its ε_i and η_i at every step"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ import numpy as np
 import sympy as sp
 
 from bounds import evaluate
-from bounds.symbols import COLUMNS, CONSTANTS, b, c, epsilon, eta
+from bounds.inequalities import Inequality
+from bounds.layered_chain import LayeredTelescope
+from bounds.layers import PER_LAYER, OverLayers, summed
+from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, b, c, epsilon, eta
 from bounds.theorem import Theorem
 
 Table = Mapping[str, np.ndarray]  # column → array (run, step)
@@ -33,20 +36,34 @@ class Violation:
 @lru_cache(maxsize=512)
 def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], Any]:
     plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
-    columns = tuple(name for name, s in COLUMNS.items() if name != "step_size" and s in plain.free_symbols)
+    known = COLUMNS | LAYER_COLUMNS
+    columns = tuple(name for name, s in known.items() if name != "step_size" and s in plain.free_symbols)
     constants = tuple(evaluate.code_names(plain))
-    symbols = [COLUMNS[n] for n in columns] + [CONSTANTS[n].symbol for n in constants]
-    return columns, constants, sp.lambdify(symbols, plain, "numpy")
+    symbols = [known[n] for n in columns] + [CONSTANTS[n].symbol for n in constants]
+    return columns, constants, sp.lambdify(symbols, plain, [{"OverLayers": summed}, "numpy"])
 
 
 def on_run(expression: sp.Expr, columns: Table, constants: Constants) -> np.ndarray:
-    """A step expression on the columns of a trajectory: shape (run, step)."""
+    """A step expression on the columns of a trajectory: shape (run, step); (run, step, layer) for that of one layer."""
+    if expression.has(OverLayers) or expression.free_symbols & set(LAYER_COLUMNS.values()):
+        return _on_layers(expression, columns, constants)
     column_names, constant_names, function = _compiled(expression)
     shape = columns["gradient_norm"].shape
     given = [columns[n] for n in column_names]
     given += [np.broadcast_to(np.asarray(constants[n], float), shape[:1])[:, None] for n in constant_names]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.broadcast_to(np.asarray(function(*given), float), shape)
+
+
+def _on_layers(expression: sp.Expr, columns: Table, constants: Constants) -> np.ndarray:
+    """`on_run` for constants of the layers, whose last axis is the layer; the others are numbers."""
+    column_names, constant_names, function = _compiled(expression)
+    per_layer = {CONSTANTS[n].symbol for n in constant_names} & set(PER_LAYER)
+    given = [columns[n] for n in column_names]
+    for n in constant_names:
+        number = np.asarray(constants[n], float)
+        given.append(np.atleast_1d(number) if CONSTANTS[n].symbol in per_layer else number)
+    return np.asarray(function(*given), float)
 
 
 def step_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
@@ -72,8 +89,8 @@ def first_violation(theorem: Theorem, columns: Table, constants: Constants) -> V
     for name, slack in step_slacks(theorem, columns, constants).items():
         broken = slack < -ROUNDING * scale[name] - SUBNORMAL
         if broken.any():
-            run, step = (int(i) for i in np.argwhere(broken)[0])
-            return Violation(name, run, step, float(slack[run, step]))
+            where = tuple(int(i) for i in np.argwhere(broken)[0])  # (run, step), and the layer for those of one layer
+            return Violation(name, where[0], where[1], float(slack[where]))
     return None
 
 
@@ -81,14 +98,25 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
     """Σ|terms| of each slack: what its rounding error is relative to."""
     scales = {}
     for i in theorem.proof.step:
-        terms = [np.abs(on_run(t, columns, constants)) for t in sp.Add.make_args(sp.expand(i.slack))]
-        scales[i.name] = np.sum(terms, axis=0)
+        evaluate_term = _on_layers if i.by_layer else on_run
+        terms = [np.abs(evaluate_term(t, columns, constants)) for t in _terms(i)]
+        scales[i.name] = sum(terms[1:], terms[0])
     around = np.abs(columns["error_norm"]) + np.abs(columns["gradient_norm"])
     std = np.asarray(constants.get("noise_std", 0.0), float).reshape(-1, 1)
     for name in ("memory triangle", "norm ratio", "drift"):
         scales[name] = around + columns["noise_norm_2"] + columns["fed_norm"]
     scales["noise variance"] = std**2 + columns["noise_std"] ** 2
     return scales
+
+
+def _terms(inequality: Inequality) -> list[sp.Expr]:
+    """The terms of a slack; those under a sum over layers one by one."""
+    outside = sp.Add.make_args(sp.expand(inequality.slack))
+    return [
+        OverLayers(part) if t.has(OverLayers) else t
+        for t in outside
+        for part in (sp.Add.make_args(sp.expand(t.args[0])) if t.has(OverLayers) else (t,))
+    ]
 
 
 def expected_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
@@ -117,7 +145,7 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     rate = _constant(derived.rate, constants)
     steps = columns["gradient_norm"].shape[-1]
     fall = columns["objective"][:, 0] - objective_last
-    shares = {i.name: on_run(i.weight * i.slack, columns, constants).mean(-1) / rate for i in theorem.proof.step}
+    shares = {i.name: _given_away(i, columns, constants).mean(-1) / rate for i in theorem.proof.step}
     shares["telescope"] = (np.asarray(constants["initial_gap"], float) - fall) / (steps * rate)
     if theorem.proof.memory is not None:
         per_error = _constant(derived.memory_rate, constants) / rate
@@ -131,6 +159,10 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
         shares["norm ratio"] = per_error * (in_norm_2 - norms["noise"])
         shares["noise variance"] = per_error * (parts["noise"] - in_norm_2)
     powered = columns["gradient_norm"] ** power
+    if isinstance(theorem.proof.closing, LayeredTelescope) and power == 2:
+        weight, _ = theorem.proof.closing.weighted(theorem.proof.step)
+        weighted = on_run(OverLayers(weight * LAYER_COLUMNS["layer_gradient_norm"] ** 2), columns, constants)
+        shares["Cauchy–Schwarz"] = weighted.mean(-1) / rate - powered.mean(-1)
     if theorem.metric.over == "minimum":
         shares["minimum below average"] = powered.mean(-1) - powered.min(-1)
     open_bound = sum(_constant(term, constants) for term in derived.contributions.values())
@@ -139,6 +171,12 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     shares["claim"] = _constant(theorem.claim, constants) ** power - proved
     runs = columns["gradient_norm"].shape[0]
     return {name: np.broadcast_to(share, (runs,)) for name, share in shares.items() if np.any(np.abs(share) > 0)}
+
+
+def _given_away(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray:
+    """weight · slack at every step (run, step), summed over layers where the inequality is one of each layer."""
+    given = on_run(inequality.weight * inequality.slack, columns, constants)
+    return given.sum(-1) if inequality.by_layer else given
 
 
 def _constant(expression: sp.Expr, constants: Constants) -> np.ndarray:

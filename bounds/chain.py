@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import sympy as sp
 
@@ -71,12 +72,24 @@ class Telescope:
         return Derived(value if self.floor is None else sp.Max(self.floor, value), contributions, rate, memory_rate)
 
 
+class ClosingRule(Protocol):
+    """What turns step inequalities into a bound: `power` and `floor` as in `Telescope`."""
+
+    @property
+    def power(self) -> int: ...
+
+    @property
+    def floor(self) -> sp.Expr | None: ...
+
+    def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived: ...
+
+
 @dataclass(frozen=True)
 class Chain:
     """A proof: step inequalities, what bounds the momentum error, and the closing rule."""
 
     step: tuple[Inequality, ...]
-    closing: Telescope
+    closing: ClosingRule
     memory: Memory | None = None
 
     def derive(self) -> Derived:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from bounds.layers import code_names_of_layers, summed, with_layer_axis
 from bounds.memory import FACTORS
 from bounds.symbols import CONSTANTS, b, c, delta, epsilon, eta
 from lmo.names import unknown_name
@@ -82,15 +83,25 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
     names = tuple(code_names(expression))
     plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
     factors = {factor.__name__: factor.numeric for factor in FACTORS}
-    modules = [{**factors, "Max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))}, "numpy"]
+    maximum = {"Max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a))}
+    modules = [{**factors, **maximum, "OverLayers": summed}, "numpy"]
     function = sp.lambdify([CONSTANTS[name].symbol for name in names], plain, modules)
     return names, function
 
 
+_code_names_of_layers = lru_cache(maxsize=512)(code_names_of_layers)
+
+
 def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
-    """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number."""
+    """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number.
+
+    The last axis of constants under `over_layers` is summed; the axes before it broadcast with the other constants.
+    """
     names, function = compiled(expression)
-    shapes = {name: np.shape(numbers[name]) for name in names}
+    layered = _code_names_of_layers(expression)
+    if layered:
+        numbers = with_layer_axis(layered, {name: numbers[name] for name in names})
+    shapes = {name: np.shape(numbers[name])[: -1 if name in layered else None] for name in names}
     try:
         shape = np.broadcast_shapes(*shapes.values())
     except ValueError:

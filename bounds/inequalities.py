@@ -24,6 +24,7 @@ class Inequality:
 
     only_above: where given, the weight is ≥ 0 only while the gradient norm is at least this; the closing rule must
     then carry it as its floor.
+    by_layer: the slack is that of one layer, in `LAYER_COLUMNS`; it holds for each, and is summed with its multiplier.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Inequality:
     weight: sp.Expr
     because: str
     only_above: sp.Expr | None = None
+    by_layer: bool = False
 
 
 def smoothness(step_size: sp.Expr = gamma) -> Inequality:

@@ -94,4 +94,10 @@ COLUMNS: dict[str, sp.Symbol] = {
     "direction_norm": sp.Symbol("n", nonnegative=True),
     "error_norm": sp.Symbol("e", nonnegative=True),
 }
+# The same of one layer (a product of balls), with a last axis of layers: (run, step, layer).
+LAYER_COLUMNS: dict[str, sp.Symbol] = {
+    "layer_gradient_norm": sp.Symbol("g_i", positive=True),
+    "layer_alignment": sp.Symbol("a_i", real=True),
+    "layer_direction_norm": sp.Symbol("n_i", nonnegative=True),
+}
 STEP_VARIABLES = {symbol for name, symbol in COLUMNS.items() if name != "step_size"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ MOST = 100_000  # rows of one range
 _BY_SYMBOL = {str(constant.symbol): code for code, constant in CONSTANTS.items()}
 
 
-def rows(arguments: list[str]) -> list[dict[str, float]]:
+def rows(arguments: list[str]) -> list[dict[str, Any]]:
     """One dict of constants per combination of the ranges; `ValueError` says what is wrong with an argument.
 
-    Keys are code names or the symbols of `paper_notes.md` (Delta, L, K, gamma, …); values are numbers or a:b:n.
+    Keys are code names or the symbols of `paper_notes.md` (Delta, L, K, gamma, …); values are numbers,
+    ranges a:b:n, or lists a,b,c with one number per layer.
     """
-    axes: dict[str, list[float]] = {}
+    axes: dict[str, list[Any]] = {}
     for argument in arguments:
         key, equals, text = argument.partition("=")
         if not equals or not key or not text:
@@ -33,7 +35,12 @@ def rows(arguments: list[str]) -> list[dict[str, float]]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def _values(code: str, text: str) -> list[float]:
+def _values(code: str, text: str) -> list[Any]:
+    if "," in text:
+        try:
+            return [[float(part) for part in text.split(",")]]
+        except ValueError:
+            raise ValueError(f"`{code}` must be a number or a list with one number per layer, got {text!r}") from None
     parts = text.split(":")
     try:
         if len(parts) == 1:

@@ -24,7 +24,8 @@ errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Constants = Annotated[
-    list[str] | None, typer.Argument(help="key=value; a range first:last:count gives a table of count rows.")
+    list[str] | None,
+    typer.Argument(help="key=value; a range first:last:count gives a table of count rows, a list a,b,c is per layer."),
 ]
 
 
@@ -105,7 +106,7 @@ def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
         for one in (tuned, tuned.leading) if tuned.leading else (tuned,):
             entry: dict[str, Any] = {**row, "how": one.how}
             if one.step_size is not None:
-                entry["step_size"] = float(one.step_size)
+                entry["step_size"] = one.step_size.tolist()
             if one.alpha is not None:
                 entry["alpha"] = float(one.alpha)
             table.append({**entry, "value": float(one.value)})
@@ -174,9 +175,15 @@ def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:
     for key in table[0]:
         shown.add_column(key, justify="right", no_wrap=True)
     for row in table:
-        shown.add_row(*(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row.values()))
+        shown.add_row(*(_cell(v) for v in row.values()))
     needed = Console(width=sys.maxsize).measure(shown).maximum
     Console(width=max(console.width, needed)).print(shown)  # a narrower console would cut digits
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_cell(v) for v in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from experiments.problems.base import Problem
 from experiments.trajectory import dataset
+from lmo.balls import Product
 from lmo.checks import check_device, check_integer, check_kind, check_numbers
-from lmo.elements import Element, inner, map_layers, norm2, scaled, subtract, zeros_like
+from lmo.elements import Element, PerRun, inner, map_layers, norm2, scaled, subtract, zeros_like
 from lmo.method import Method, Move
 from lmo.momentum import Nesterov, NoMomentum, complement
 from lmo.oracles.base import alignment_deficit, measure
@@ -30,7 +31,7 @@ def run(
     method: Method,
     *,
     steps: int,
-    step_size: float | Tensor,
+    step_size: PerRun,
     alpha: float | Tensor | None = None,
     seeds: Sequence[int] | np.ndarray = (0,),
     record: str = "all",
@@ -42,7 +43,7 @@ def run(
     """Runs `method` on `problem` from its start, one run per seed, `steps` steps.
 
     Args:
-        step_size, alpha: as in `Method.step`, a number or one per run.
+        step_size, alpha: as in `Method.step`, a number or one per run; step_size also a tuple of those, one per layer.
         seeds: one per run; runs with one seed see the same noise.
         record: "all" columns of `experiments.trajectory`, or "metric": gradient_norm and objective alone.
         delta_every: measure δ at every so many steps (one more SVD each); 0: never.
@@ -56,7 +57,7 @@ def run(
     ball, runs = method.oracle.ball, len(seeds)
     problem.check_ball(ball)
     where = check_device(device)
-    step_size = step_size.to(where) if isinstance(step_size, Tensor) else step_size
+    step_size = _moved(step_size, where)
     state = method.init(map_layers(lambda a: a.to(where), problem.start(runs)))
     recorder = Recorder(problem, method, Parts(method, alpha, runs, where), delta_every)
     columns: dict[str, list[Tensor]] = {}
@@ -88,7 +89,7 @@ def run(
         objective, x_before = following, x
         if tick:
             tick()
-    table = {name: torch.stack(values, -1).cpu().numpy() for name, values in columns.items()}
+    table = {name: torch.stack(values, 1).cpu().numpy() for name, values in columns.items()}
     coordinates = {"seed": np.asarray(seeds), "objective_last": objective.cpu().numpy()}
     return dataset(table, coordinates, problem=problem.name, ball=ball.name, steps=steps)
 
@@ -102,7 +103,14 @@ def _check(problem: Any, method: Any, steps: Any, step_size: Any, seeds: Any, re
         raise ValueError(f"`steps` and the number of seeds must be at least 1, got {steps} and {len(seeds)}")
     if record not in ("all", "metric"):
         raise ValueError(f"`record` must be 'all' or 'metric', got {record!r}")
-    check_numbers("step_size", step_size, above=0.0)
+    for size in step_size if isinstance(step_size, tuple) else (step_size,):
+        check_numbers("step_size", size, above=0.0)
+
+
+def _moved(step_size: PerRun, where: torch.device) -> PerRun:
+    if isinstance(step_size, tuple):
+        return tuple(s.to(where) if isinstance(s, Tensor) else s for s in step_size)
+    return step_size.to(where) if isinstance(step_size, Tensor) else step_size
 
 
 def _check_finite(objective: Tensor, step: int) -> None:
@@ -125,6 +133,8 @@ class Recorder:
         zero = torch.zeros_like(metric["objective"])
         row = {"step_size": _per_run(move.step, zero)}
         row |= self.parts.record(gradient, fresh, move.fed, move.direction, metric["gradient_norm"])
+        if isinstance(self.ball, Product) and self.ball.combine == "max":
+            row |= _of_layers(self.ball, gradient, move.direction)
         row["gradient_change"] = zero if self.before is None else self.ball.dual_norm(subtract(gradient, self.before))
         std = None if fresh is gradient else self.problem.noise_std_at(x)
         row["noise_std"] = zero if std is None else std.to(zero)
@@ -136,7 +146,19 @@ class Recorder:
         return row
 
 
+def _of_layers(ball: Product, gradient: Any, direction: Any) -> Columns:
+    """The columns of single layers, each (run, layer)."""
+    along = [inner(g, d, n) for g, d, n in zip(gradient, direction, ball.core_ndim, strict=True)]
+    return {
+        "layer_gradient_norm": ball.layer_dual_norms(gradient),
+        "layer_alignment": torch.stack(along, -1),
+        "layer_direction_norm": ball.layer_norms(direction),
+    }
+
+
 def _per_run(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, tuple):  # steps of layers: the longest of them
+        return torch.stack([_per_run(v, like) for v in value]).amax(0)
     return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape)
 
 

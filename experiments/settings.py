@@ -11,16 +11,21 @@ import torch
 from bounds.assumptions import Setting
 from bounds.theorem import Theorem
 from experiments.problems.base import Problem
-from lmo.balls import NormBall
+from lmo.balls import NormBall, Product
 from lmo.checks import unknown_name
 from lmo.method import Method
 from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum, Storm
-from lmo.oracles import Exact, NewtonSchulz, Oracle, PerRun, Perturbed
+from lmo.oracles import Exact, Inflate, NewtonSchulz, Oracle, PerLayer, PerRun, Perturbed, Shrink
 from lmo.oracles.errors import catalogue as error_models
-from lmo.step_rules import Adaptive, Fixed, StepRule
+from lmo.step_rules import Adaptive, Fixed, LayerAdaptive, StepRule
 
 MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov, "storm": Storm}
-STEP_RULES: dict[str, type[StepRule]] = {"fixed": Fixed, "adaptive": Adaptive}
+STEP_RULES: dict[str, type[StepRule]] = {
+    "fixed": Fixed,
+    "adaptive": Adaptive,
+    "layer-fixed": Fixed,
+    "layer-adaptive": LayerAdaptive,
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ def entries(ball: NormBall, deltas: tuple[float, ...]) -> list[Entry]:
     for name, model in error_models().items():
         if ball.has_parts or not model(0.0).needs_parts():
             found.append(Entry(name, deltas, lambda d, m=model: Perturbed(Exact(ball), m(torch.as_tensor(d)))))
+    if isinstance(ball, Product) and ball.combine == "max":
+        found.append(Entry("other error per layer", deltas, lambda d: _error_per_layer(ball, torch.as_tensor(d))))
     if hasattr(ball, "radius") and hasattr(ball, "parts") and _is_spectral(ball):
         for label, dtype in (("newton-schulz jordan", None), ("newton-schulz jordan bfloat16", torch.bfloat16)):
             found.append(Entry(label, (0.0,), lambda d, t=dtype: NewtonSchulz("jordan", 5, t, ball), promised=False))
@@ -51,6 +58,12 @@ def entries(ball: NormBall, deltas: tuple[float, ...]) -> list[Entry]:
             )
         )
     return found
+
+
+def _error_per_layer(ball: Product, deltas: torch.Tensor) -> PerLayer:
+    """Too short answers in the first layer, too long ones in the second, and so on, δ halved from layer to layer."""
+    models = [(Shrink, Inflate)[i % 2](deltas / 2**i) for i in range(len(ball.balls))]
+    return PerLayer([Perturbed(Exact(one), model) for one, model in zip(ball.balls, models, strict=True)], ball.radii)
 
 
 def _is_spectral(ball: NormBall) -> bool:
@@ -70,6 +83,7 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
         decay=method.decay,
         mean_smooth=problem.mean_smoothness(ball) is not None,
         error_model="additive" if promised else "measured",
+        smooth_by_layer=problem.layer_smoothness(ball) is not None,
     )
 
 
@@ -96,7 +110,7 @@ class Batch:
     ball: NormBall
     steps: int
     method: Method
-    step_size: torch.Tensor
+    step_size: Any  # (run,), or a tuple of those, one per layer
     alpha: torch.Tensor | None
     seeds: np.ndarray
     cells: list[Cell] = field(default_factory=list)
@@ -110,14 +124,21 @@ class Cell:
     delta: float
     promised: bool
     rows: np.ndarray
-    constants: dict[str, float]
+    constants: dict[str, Any]  # numbers, or lists with one per layer
 
 
-def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: int) -> tuple[dict[str, float], str]:
+def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: int) -> tuple[dict[str, Any], str]:
     """The constants that do not depend on the oracle, and how the weakest of them is known."""
-    gap, smoothness = problem.initial_gap(), problem.smoothness(ball)
-    values = {"initial_gap": gap.value, "smoothness": smoothness.value, "steps": float(steps)}
-    kinds = [gap.kind, smoothness.kind]
+    gap = problem.initial_gap()
+    layers = problem.layer_smoothness(ball) if by_layer(theorem) else None
+    smooth = (problem.smoothness(ball),) if layers is None else layers
+    smoothness = [known.value for known in smooth]
+    values = {
+        "initial_gap": gap.value,
+        "smoothness": smoothness[0] if layers is None else smoothness,
+        "steps": float(steps),
+    }
+    kinds = [gap.kind, *(known.kind for known in smooth)]
     if problem.noise_std is not None:
         values |= {"noise_std": problem.noise_std.value, "norm_ratio": ball.norm_ratio(problem.shape)}
         kinds.append(problem.noise_std.kind)
@@ -128,7 +149,25 @@ def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: i
     return values, max(kinds, key=("exact", "upper", "estimate").index)
 
 
-def error_constants(theorem: Theorem, delta: float, epsilon: float, eta: float) -> dict[str, float]:
+def by_layer(theorem: Theorem) -> bool:
+    """Whether the constants of a statement are given per layer."""
+    return theorem.method.step.startswith("layer-")
+
+
+def promised_errors(theorem: Theorem, oracle: Oracle, run: int) -> tuple[Any, Any]:
+    """(ε, η) that an oracle promises in a run, lists with one per layer where the statement is per layer; else 0."""
+    promise = oracle.promise()
+    if promise is None:
+        return 0.0, 0.0
+    if not by_layer(theorem):
+        return _nth(promise.epsilon, run), _nth(promise.eta, run)
+    layers = oracle.layer_promises() if isinstance(oracle, PerLayer) else None
+    if layers is None:  # ‖d̂ − lmo(m)‖ ≤ δ in the norm max_i‖·‖_i/r_i is δ in every layer
+        return _nth(promise.delta, run), _nth(promise.delta, run)
+    return [_nth(p.epsilon, run) for p in layers], [_nth(p.eta, run) for p in layers]
+
+
+def error_constants(theorem: Theorem, delta: float, epsilon: Any, eta: Any) -> dict[str, Any]:
     """The oracle's errors as this theorem takes them."""
     needs = theorem.constants
     errors = {"delta": delta, "epsilon": epsilon, "eta": eta}
@@ -147,15 +186,13 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
         oracle = entry.make(run_deltas)
         promise = oracle.promise()
         for i, delta in enumerate(entry.deltas):
-            epsilon, eta = (
-                (0.0, 0.0) if promise is None else (_nth(promise.epsilon, i * seeds), _nth(promise.eta, i * seeds))
-            )
+            epsilon, eta = promised_errors(theorem, oracle, i * seeds)
             errors = error_constants(theorem, delta, epsilon, eta)
             needed = _tuning_constants(theorem)
             tuned = theorem.tune(**{n: v for n, v in (tuned_with | errors).items() if n in needed})
             rows = np.arange(len(which), len(which) + seeds)
             which += [len(oracles)] * seeds
-            step_sizes += [float(tuned.step_size)] * seeds  # type: ignore[arg-type]
+            step_sizes += [_step_sizes(theorem, ball, tuned.step_size, epsilon)] * seeds
             constants = known | errors
             if tuned.alpha is not None:
                 alphas += [float(tuned.alpha)] * seeds
@@ -172,11 +209,24 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
         ball,
         steps,
         method,
-        torch.tensor(step_sizes, dtype=torch.float64),
+        _per_run(step_sizes),
         torch.tensor(alphas, dtype=torch.float64) if alphas else None,
         np.array(run_seeds),
         cells,
     )
+
+
+def _step_sizes(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:
+    """What `Method.step` takes: a number, or a tuple with one per layer."""
+    if not by_layer(theorem):
+        return float(tuned)
+    per_layer = tuned / (1 - np.asarray(epsilon)) if theorem.method.step == "layer-fixed" else tuned
+    return tuple(np.broadcast_to(per_layer, len(ball.balls)).tolist())  # type: ignore[attr-defined]
+
+
+def _per_run(step_sizes: list[Any]) -> Any:
+    table = torch.tensor(step_sizes, dtype=torch.float64)
+    return tuple(table.unbind(-1)) if table.ndim > 1 else table
 
 
 def _nth(value: Any, index: int) -> float:

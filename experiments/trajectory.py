@@ -1,4 +1,7 @@
-"""The columns of a trajectory: an xarray.Dataset with dimensions (run, step). This module owns their names."""
+"""The columns of a trajectory: an xarray.Dataset with dimensions (run, step), and layer for those of single layers.
+
+This module owns their names.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+DIMENSIONS = ("run", "step", "layer")
 COLUMNS = {
     "objective": "f(x_k)",
     "objective_next": "f(x_{k+1})",
-    "step_size": "γ_k of x + γd̂",
+    "step_size": "γ_k of x + γd̂; with a step per layer, the longest",
     "gradient_norm": "‖∇f(x_k)‖_*",
     "fed_norm": "‖m_k‖_*, m_k what the oracle is fed, its weights scaled to sum to 1",
     "fed_alignment": "⟨m_k, d̂_k⟩",
@@ -26,12 +30,15 @@ COLUMNS = {
     "noise_std": "(E‖ξ_k‖₂² given x_k)^½, exact",
     "epsilon": "alignment deficit of d̂_k",
     "eta": "norm excess of d̂_k",
+    "layer_gradient_norm": "r_i‖∇_i f(x_k)‖_{i,*} of the layers of a product, whose sum is gradient_norm",
+    "layer_alignment": "⟨∇_i f(x_k), d̂_{k,i}⟩ of the layers",
+    "layer_direction_norm": "‖d̂_{k,i}‖_i/r_i of the layers",
     "delta": "distance of d̂_k to a minimiser, where it was measured, else NaN",
 }
 
 
 def dataset(columns: Mapping[str, np.ndarray], run_coordinates: Mapping[str, Any], **attributes: Any) -> xr.Dataset:
-    """A trajectory from columns (run, step) and coordinates with one entry per run.
+    """A trajectory from columns (run, step), or (run, step, layer), and coordinates with one entry per run.
 
     Raises `ValueError` for a column that is not in `COLUMNS`.
     """
@@ -39,6 +46,7 @@ def dataset(columns: Mapping[str, np.ndarray], run_coordinates: Mapping[str, Any
     if unknown:
         raise ValueError(f"unknown trajectory columns {sorted(unknown)}; known: {', '.join(COLUMNS)}")
     variables = {
-        name: (("run", "step"), np.asarray(values), {"meaning": COLUMNS[name]}) for name, values in columns.items()
+        name: (DIMENSIONS[: np.ndim(values)], np.asarray(values), {"meaning": COLUMNS[name]})
+        for name, values in columns.items()
     }
     return xr.Dataset(variables, {name: ("run", np.asarray(v)) for name, v in run_coordinates.items()}, attributes)

@@ -60,7 +60,7 @@ def half_width(samples: np.ndarray, cells: int) -> float:
 def judge(
     theorem: Theorem,
     columns: Mapping[str, np.ndarray],
-    constants: Mapping[str, float],
+    constants: Mapping[str, Any],
     objective_last: np.ndarray,
     *,
     about: Mapping[str, Any],
@@ -78,7 +78,7 @@ def judge(
     loosest = max(means, key=lambda n: means[n]) if means else "none"
     total = sum(means.values())
     broken = _broken(theorem, columns, constants) or _broken_in_expectation(theorem, columns, constants, cells)
-    trivial = float(np.sqrt(2 * constants["smoothness"] * constants["initial_gap"]))
+    trivial = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
     status, reason = _status(measured, width, bound, trivial, broken, estimated=constants_are == "estimate")
     share = means[loosest] / total if total > 0 else 0.0
     return Verdict(
@@ -119,7 +119,7 @@ def _status(
     return status, reason
 
 
-def _broken(theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, float]) -> str | None:
+def _broken(theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, Any]) -> str | None:
     """The first inequality that fails on a single step of a run; None where none does."""
     found = certificate.first_violation(theorem, columns, constants)
     if found is None:
@@ -128,7 +128,7 @@ def _broken(theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapp
 
 
 def _broken_in_expectation(
-    theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, float], cells: int
+    theorem: Theorem, columns: Mapping[str, np.ndarray], constants: Mapping[str, Any], cells: int
 ) -> str | None:
     """The first statistical inequality whose slack is negative beyond the noise of the seeds; None where none is."""
     for name, slack in certificate.expected_slacks(theorem, columns, constants).items():

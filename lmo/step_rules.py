@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from lmo.balls import NormBall
+from lmo.balls import NormBall, Product
 from lmo.checks import check_number, check_numbers
 from lmo.elements import Element, PerRun
 
@@ -47,6 +47,26 @@ class Adaptive(StepRule):
             gamma = step_size * size
         for one in gamma if isinstance(gamma, tuple) else (gamma,):
             check_numbers("step_size · ‖m‖_*", one, at_least=0.0)
+        return gamma, gamma
+
+
+@dataclass(frozen=True)
+class LayerAdaptive(StepRule):
+    """γ_{k,i} = step_size_i · r_i‖m_{k,i}‖_{i,*} in each layer of a `Product`; another ball is one layer.
+
+    For combine="max", step_size_i is c_i/(L_i b_i²) of theorem `layer-wise` (Lw), L_i in the norm ‖·‖_i/r_i.
+    """
+
+    name: ClassVar[str] = "layer-adaptive"
+
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        if not isinstance(ball, Product):
+            return Adaptive()(step_size, fed, ball)
+        duals = ball.layer_dual_norms(fed)
+        sizes = step_size if isinstance(step_size, tuple) else (step_size,) * len(ball.balls)
+        gamma = tuple(s * duals[..., i] for i, s in enumerate(sizes))
+        for one in gamma:
+            check_numbers("step_size · ‖m_i‖_*", one, at_least=0.0)
         return gamma, gamma
 
 

@@ -131,7 +131,7 @@ def anchors(problem: Problem) -> Any:
     elif isinstance(problem, DigitsSoftmax):
         points = [split_weights(), *points, 0.3 * random_element(problem, few, generator(4))]
     else:
-        points += [0.0 * start, random_element(problem, few, generator(4))]
+        points += [map_layers(torch.zeros_like, start), random_element(problem, few, generator(4))]
     return joined(*points)
 
 

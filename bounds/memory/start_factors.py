@@ -17,7 +17,7 @@ class StartFactor(sp.Function):
 
     nargs = 2
     lag: ClassVar[int]
-    numeric: ClassVar[Callable[[Any, Any], np.ndarray]]
+    numeric: ClassVar[Any]  # the same on broadcast arrays (keep, steps)
 
     @classmethod
     def term(cls, u: str, keep: str) -> str:

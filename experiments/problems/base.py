@@ -123,12 +123,16 @@ class Problem(ABC):
         ratio = ball.norm_ratio(self.shape)
         if ratio == 1 and ball.is_hilbert:
             return euclidean
-        kind = "estimate" if euclidean.kind == "estimate" else "upper"
+        kind: Literal["estimate", "upper"] = "estimate" if euclidean.kind == "estimate" else "upper"
         return Known(ratio * euclidean.value, kind, f"ρL̄₂ with ρ = {ratio:.4g}; L̄₂: {euclidean.source}")
 
     def euclidean_mean_smoothness(self) -> Known | None:
         """L̄₂, the same in ℓ2: L₂ where gradients are exact, None (unknown) where they are not."""
         return None if self.noise_std is not None else self.euclidean_smoothness()
+
+    def layer_smoothness(self, ball: NormBall) -> tuple[Known, ...] | None:
+        """L_i with f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖², ‖·‖ of layer i in units of its radius; None: not known."""
+        return None
 
     def balls(self) -> list[NormBall]:
         """The balls that elements of this shape fit: one of each class, found by walking `lmo.balls`."""

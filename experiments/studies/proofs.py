@@ -15,6 +15,8 @@ TITLES = {
     "ema": "momentum",
     "ema-zero": "momentum, zero start",
     "no-momentum": "noise, no momentum",
+    "layer-wise": "adaptive step, by layer",
+    "layer-wise-fixed": "fixed step, by layer",
 }
 
 

@@ -12,8 +12,9 @@ import bounds
 from bounds.theorem import Theorem
 from experiments.problems import Problem, shipped
 from experiments.run import run
-from experiments.settings import Batch, Cell, batch, entries, error_constants, known_constants, setting
+from experiments.settings import Batch, Cell, batch, by_layer, entries, error_constants, known_constants, setting
 from experiments.studies.base import Tick, silent
+from experiments.trajectory import DIMENSIONS
 from experiments.verdict import Verdict, judge
 from lmo.balls import NormBall
 
@@ -110,7 +111,7 @@ def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
         mine = {name: values[cell.rows] for name, values in columns.items()}
         constants = cell.constants if cell.promised else _measured(one, cell, mine)
         about = {"problem": one.problem.name, "ball": one.ball.name, "oracle": cell.label, "delta": cell.delta}
-        if constants["epsilon" if "epsilon" in constants else "delta"] >= 1:
+        if np.max(constants["epsilon" if "epsilon" in constants else "delta"]) >= 1:
             reasons = table.skipped.setdefault(one.theorem.name, {})
             reasons["the measured ε is not below 1"] = reasons.get("the measured ε is not below 1", 0) + 1
             continue
@@ -131,12 +132,13 @@ def _measured(one: Batch, cell: Cell, columns: dict[str, np.ndarray]) -> dict[st
 
 
 def _keep_example(one: Batch, cell: Cell, columns: dict[str, np.ndarray], constants: dict, table: Table) -> None:
-    """The trajectories of the matrix quadratic under the smallest mixed (or random) error, for the figures."""
-    wanted = one.problem.name.startswith("matrix quadratic") and cell.label == (
-        "random" if one.ball.is_hilbert else "mixed"
+    """The trajectories of a matrix quadratic under the smallest mixed (or random) error, for the figures."""
+    label, ball = {"frobenius": ("random", "frobenius"), "product": ("other error per layer", "product")}.get(
+        one.ball.name, ("mixed", "spectral")
     )
-    best_ball = "frobenius" if one.theorem.name == "hilbert" else "spectral"
-    if wanted and one.ball.name == best_ball and one.theorem.name not in table.examples:
-        data = xr.Dataset({n: (("run", "step")[: v.ndim], v) for n, v in columns.items()})
+    wanted = one.problem.name.startswith(("matrix quadratic", "layered quadratic")) and cell.label == label
+    best_ball = "frobenius" if one.theorem.name == "hilbert" else "product" if by_layer(one.theorem) else "spectral"
+    if wanted and one.ball.name == ball == best_ball and one.theorem.name not in table.examples:
+        data = xr.Dataset({n: (DIMENSIONS[: v.ndim], v) for n, v in columns.items()})
         data.attrs = {"theorem": one.theorem.name, "label": one.theorem.label, "delta": cell.delta, **constants}
         table.examples[one.theorem.name] = data

@@ -86,6 +86,15 @@ class Product(NormBall):
     def _layer_duals(self, m: Any) -> Tensor:
         return torch.stack([ball._dual_norm(a) * r for ball, r, a in zip(self.balls, self.radii, m, strict=True)])
 
+    def layer_dual_norms(self, m: Any) -> Tensor:
+        """r_i‖m_i‖_{i,*} of every layer, shape (*batch, layers); for combine="max" their sum is the dual norm."""
+        return self._layer_duals(self.check("m", m)).movedim(0, -1)
+
+    def layer_norms(self, x: Any) -> Tensor:
+        """‖x_i‖_i/r_i of every layer, shape (*batch, layers); for combine="max" their maximum is the norm."""
+        layers = zip(self.balls, self.radii, self.check("x", x), strict=True)
+        return torch.stack([ball._norm(a) / r for ball, r, a in layers], -1)
+
     def _dual_norm(self, m: Any) -> Tensor:
         duals = self._layer_duals(m)
         return duals.sum(0) if self.combine == "max" else duals.amax(0)

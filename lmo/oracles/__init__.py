@@ -24,6 +24,7 @@ from lmo.oracles.low_rank import LowRank as LowRank
 from lmo.oracles.low_rank import RandomisedSvd as RandomisedSvd
 from lmo.oracles.moment_tuned import MomentTuned as MomentTuned
 from lmo.oracles.newton_schulz import NewtonSchulz as NewtonSchulz
+from lmo.oracles.per_layer import PerLayer as PerLayer
 from lmo.oracles.per_run import PerRun as PerRun
 from lmo.oracles.perturbed import Perturbed as Perturbed
 from lmo.oracles.polar import Polar as Polar

@@ -243,7 +243,7 @@ OPTIMISERS: dict[str, Case] = {
     "alpha 0": (lambda: optimiser(alpha=0.0), ValueError, "`alpha` must be a finite number > 0.0, got 0.0"),
     "alpha 2": (lambda: optimiser(alpha=2.0), ValueError, "`alpha` must be <= 1.*got 2.0"),
     "negative decay": (lambda: optimiser(weight_decay=-1.0), ValueError, "`weight_decay` .* >= 0.0, got -1.0"),
-    "ball for oracle": (lambda: optimiser(oracle=Spectral()), TypeError, "`oracle` must be of type Oracle, got Spectral"),
+    "ball for oracle": (lambda: optimiser(oracle=Spectral()), TypeError, "must be of type Oracle, got Spectral"),
     "momentum number": (lambda: optimiser(momentum=0.9), TypeError, "`momentum` must be of type Momentum, got 0.9"),
     "negative seed": (lambda: optimiser(seed=-1), ValueError, "`seed` must be .*non-negative|`seed` .*>= 0"),
     "vector": (lambda: optimiser(shape=(3,)), ValueError, r"shape \(3,\) has 1 .* needs 2; .*LInf\(core_ndim=1\)"),

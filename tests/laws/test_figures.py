@@ -17,6 +17,7 @@ from matplotlib.text import Text
 import bounds
 import figures
 from experiments.oracles.report import usual
+from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.report import CAPTIONS
@@ -39,9 +40,9 @@ every_figure = pytest.mark.parametrize("name", NAMES)
 @pytest.fixture(scope="module")
 def datasets() -> dict[str, xr.Dataset]:
     """What every figure draws, as `experiments.verify` makes it, from runs of a few steps."""
-    quadratic = MatrixQuadratic.shipped()[0]
+    quadratic, layered = MatrixQuadratic.shipped()[0], LayeredQuadratic.shipped()[0]
     scale = theorems.Scale(steps=12, seeds=3, deltas=(0.5,))
-    examples = theorems.run_table(problems=[quadratic, Noisy(quadratic, 0.15)], scale=scale).examples
+    examples = theorems.run_table(problems=[quadratic, layered, Noisy(quadratic, 0.15)], scale=scale).examples
     assert set(examples) == set(bounds.theorems)
     made = {
         "convergence": proofs.convergence(examples),

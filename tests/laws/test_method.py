@@ -13,10 +13,10 @@ from lmo.balls import Frobenius, LInf, Nuclear, Product, Spectral
 from lmo.elements import map_layers
 from lmo.momentum import Ema, HeavyBall, Nesterov, NoMomentum
 from lmo.oracles import Exact, Mixed, PerRun, Perturbed, Random, Scripted, TorchNewtonSchulz, Worst
-from lmo.step_rules import Adaptive, Fixed, ShapeScaled, StepRule
+from lmo.step_rules import Adaptive, Fixed, LayerAdaptive, ShapeScaled, StepRule
 from lmo.testing.subject import gap
 
-RULES = [Fixed(), Adaptive(), ShapeScaled(1.7)]
+RULES = [Fixed(), Adaptive(), LayerAdaptive(), ShapeScaled(1.7)]
 WITH_DRAWS = [(Perturbed(Exact(ball), Random(0.4)), shape) for ball, shape in ((Spectral(), (3, 4)), (LInf(), (5,)))]
 LAYERS = (Exact(Product((Spectral(), LInf()), (0.5, 2.0))), ((2, 3), (4,)))
 ALL = [*ORACLES, *WITH_DRAWS, LAYERS]
@@ -170,10 +170,12 @@ def test_a_tuple_of_step_sizes_moves_each_layer_by_its_own(rule, momentum) -> No
         for i, n in enumerate((2, 1)):
             buffers[i], m = momentum.step(buffers[i], pair[i], alphas[i], n)
             fed.append(m)
-        dual = sum(r * b.dual_norm(m) for r, b, m in zip((0.5, 2.0), oracle.ball.balls, fed, strict=True))
+        duals = [r * b.dual_norm(m) for r, b, m in zip((0.5, 2.0), oracle.ball.balls, fed, strict=True)]
+        factors = {Adaptive: [sum(duals)] * 2, LayerAdaptive: duals}.get(type(rule), [1, 1])
         after = []
-        for x, m, ball, r, gamma, n in zip(xs, fed, oracle.ball.balls, (0.5, 2.0), gammas, (2, 1), strict=True):
-            size = torch.as_tensor(gamma * (dual if isinstance(rule, Adaptive) else 1), dtype=x.dtype)
+        layers = zip(xs, fed, oracle.ball.balls, (0.5, 2.0), gammas, factors, (2, 1), strict=True)
+        for x, m, ball, r, gamma, factor, n in layers:
+            size = torch.as_tensor(gamma * factor, dtype=x.dtype)
             size = size.expand(RUNS).reshape(RUNS, *[1] * n)
             move = size * (1.7 if isinstance(rule, ShapeScaled) else 1)
             after.append((1 - 0.2 * size) * x + move * r * ball.lmo(m))

@@ -294,7 +294,7 @@ def test_claims_survive_being_written_and_read(name: str) -> None:
     ],
 )
 def test_what_is_no_formula_is_refused(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=".*") as refusal:
+    with pytest.raises(ValueError, match=r".*") as refusal:
         parse(text)
     assert said in str(refusal.value)
 
@@ -307,7 +307,7 @@ def test_claims_that_cannot_be_attacked_say_why() -> None:
         (replace(_d1, method=replace(_d1.method, momentum="storm")), "knows the momentum 'storm'"),
         (replace(_d1, claim=sp.Integer(1), tuning={}), "no tuning"),
     ):
-        with pytest.raises(ValueError, match=".*") as refusal:
+        with pytest.raises(ValueError, match=r".*") as refusal:
             target(wrong)
         assert said in str(refusal.value)
     assert delta not in claimed("L*gamma", "fixed-step").claim.free_symbols

@@ -11,18 +11,20 @@ import bounds
 from bounds import certificate
 from experiments import store
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
+from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.run import run
-from experiments.settings import batch, entries, known_constants
+from experiments.settings import batch, by_layer, entries, known_constants
 from experiments.trajectory import COLUMNS, dataset
-from lmo.balls import Frobenius, LInf, Spectral
+from lmo.balls import Frobenius, LInf, Product, Spectral
 from lmo.method import Method
 from lmo.momentum import Ema, Nesterov, NoMomentum
 from lmo.oracles import Exact, Mixed, Perturbed, Random, Shrink
 
 QUADRATIC = MatrixQuadratic.shipped()[0]
 NOISY = Noisy(QUADRATIC, 0.1)
+LAYERED = LayeredQuadratic.shipped()[0]
 
 
 def columns(data: xr.Dataset) -> dict[str, np.ndarray]:
@@ -68,7 +70,7 @@ def test_columns_against_a_naive_run(momentum) -> None:
         expected["objective_next"] = 0.5 * (x * (left @ x @ right)).sum()
         for name, value in expected.items():
             assert data[name].values[0, k] == pytest.approx(value, rel=1e-9, abs=1e-12), (name, k)
-    assert set(data.data_vars) == set(COLUMNS)
+    assert set(data.data_vars) == {name for name in COLUMNS if not name.startswith("layer_")}  # those of a Product
 
 
 def buffer_weights(momentum, α: float, k: int) -> np.ndarray:
@@ -104,13 +106,16 @@ def test_runs_with_one_seed_see_one_noise() -> None:
 
 
 @pytest.mark.parametrize("name", list(bounds.theorems))
-@pytest.mark.parametrize("ball", [Spectral(), Frobenius(), LInf(2)], ids=lambda b: b.name)
+@pytest.mark.parametrize("ball", [Spectral(), Frobenius(), LInf(2), LAYERED.balls()[1]], ids=lambda b: b.name)
 def test_the_slack_budget_is_exact(name: str, ball) -> None:
     """bound^p − measured^p is the sum of the shares, to rounding, for every run: nothing is hidden."""
     theorem = bounds.theorems[name]
     if name == "hilbert" and not ball.is_hilbert:
         pytest.skip("needs a Hilbert norm")
-    problem = NOISY if theorem.expectation else QUADRATIC
+    of_layers = isinstance(ball, Product)
+    if by_layer(theorem) != of_layers:
+        pytest.skip("statements about layers run on layers, the others on single matrices")
+    problem = LAYERED if of_layers else NOISY if theorem.expectation else QUADRATIC
     chosen = entries(ball, (0.4,))
     one = batch(theorem, problem, ball, steps=30, seeds=4, chosen=[e for e in chosen if e.promised])
     data = run(problem, one.method, steps=30, step_size=one.step_size, alpha=one.alpha, seeds=one.seeds)

@@ -181,7 +181,8 @@ def largest_mean_ratio(problem: Problem, ball: NormBall, rounds: int = 40) -> fl
     n, source = problem.core_ndim, torch.Generator().manual_seed(1)
     points = anchors(problem)
     x = repeat(points, 6)
-    d, best = ball.lmo(random_element(problem, len(x), source)), 0.0
+    runs = len(x[0] if isinstance(x, tuple) else x)
+    d, best = ball.lmo(random_element(problem, runs, source)), 0.0
     for _ in range(rounds):
         ahead, behind = (add_scaled(x, d, h, n) for h in (1e-5, -1e-5))
         ratio = mean_square_change(problem, ahead, behind).sqrt() / ball.norm(subtract(ahead, behind))
@@ -189,7 +190,7 @@ def largest_mean_ratio(problem: Problem, ball: NormBall, rounds: int = 40) -> fl
         change = subtract(problem.true_gradient(ahead), problem.true_gradient(behind))
         back = subtract(*(problem.true_gradient(add_scaled(x, change, h, n)) for h in (1e-2, -1e-2)))
         d = scaled(ball.lmo(back), -1.0, n)
-    far = random_element(problem, len(x), source)
+    far = random_element(problem, runs, source)
     spread = mean_square_change(problem, x, far).sqrt() / ball.norm(subtract(x, far))
     return max(best, float(spread.max()))
 

@@ -16,6 +16,7 @@ from bounds.symbols import Delta, K, L, alpha, b, c, delta, gamma, q, rho, sigma
 from bounds.theorem import Theorem
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.hard.cycles import long_cycle
+from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.studies.theorems import Scale, run_table
@@ -28,7 +29,8 @@ def rejected_by(theorem: Theorem) -> str | None:
     for one in theorem.check():
         if not one.passed:
             return f"check: {one.name}: {one.detail}"
-    problems = [DiagonalQuadratic.shipped()[0], MatrixQuadratic.shipped()[0], Noisy.shipped()[0]]
+    shipped = (DiagonalQuadratic, MatrixQuadratic, Noisy, LayeredQuadratic)
+    problems = [kind.shipped()[0] for kind in shipped]
     try:
         verdicts = run_table([theorem], problems, SMALL).verdicts
     except ValueError as error:
