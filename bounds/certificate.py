@@ -33,7 +33,7 @@ class Violation:
 @lru_cache(maxsize=512)
 def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], Any]:
     plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
-    columns = tuple(name for name, s in COLUMNS.items() if name != "step_size" and s in plain.free_symbols)
+    columns = tuple(name for name, s in COLUMNS.items() if s in plain.free_symbols)
     constants = tuple(evaluate.code_names(plain))
     symbols = [COLUMNS[n] for n in columns] + [CONSTANTS[n].symbol for n in constants]
     return columns, constants, sp.lambdify(symbols, plain, "numpy")
