@@ -155,6 +155,19 @@ class MeanSmooth:
 
 
 @dataclass(frozen=True)
+class StartInside:
+    """‖x_0‖ ≤ b/λ, and λγ ≤ 1: then every iterate is there, a convex combination of x_0 and of answers over λ."""
+
+    needs: tuple[str, ...] = ("weight_decay",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if setting.decay else "there is no weight decay"
+
+    def words(self) -> str:
+        return "x_0 lies in the ball of radius b/λ, and λγ ≤ 1"
+
+
+@dataclass(frozen=True)
 class Describes:
     """The method that a statement is about, as data that experiments match to an `lmo.Method`."""
 

@@ -37,7 +37,7 @@ class Violation:
 def _compiled(expression: sp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], Any]:
     plain = expression.subs({b: 1 + eta, c: 1 - epsilon})
     known = COLUMNS | LAYER_COLUMNS
-    columns = tuple(name for name, s in known.items() if name != "step_size" and s in plain.free_symbols)
+    columns = tuple(name for name, s in known.items() if s in plain.free_symbols)
     constants = tuple(evaluate.code_names(plain))
     symbols = [known[n] for n in columns] + [CONSTANTS[n].symbol for n in constants]
     return columns, constants, sp.lambdify(symbols, plain, [{"OverLayers": summed}, "numpy"])

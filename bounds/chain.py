@@ -36,27 +36,29 @@ class Telescope:
     """Sum A·g_k^p ≤ f_k − f_{k+1} + R + B·‖m − ∇f‖_* over k, use f_K ≥ inf f, divide by KA.
 
     Gives avg g^p ≤ (Δ/K + R + B·M)/A. floor: either some g_k < floor, or every multiplier was ≥ 0; so the minimum is
-    at most the larger of the two.
+    at most the larger of the two. of_step: what stands for g where the metric is another one, linear in g.
     """
 
     power: int = 1
     floor: sp.Expr | None = None
+    of_step: sp.Expr = g
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities and the memory prove, or `BrokenChain`."""
         combined = sp.expand(sp.Add(*(i.weight * i.slack for i in step)))
         drop = sp.expand(combined - (f - f_next))
-        rate = sp.factor(-drop.coeff(g, self.power))
+        metric = sp.expand(self.of_step**self.power)
+        rate = sp.factor(-drop.coeff(g, self.power) / metric.coeff(g, self.power))
         memory_rate = sp.factor(drop.coeff(e, 1))
-        rest = sp.expand(drop + rate * g**self.power - memory_rate * e)
+        rest = sp.expand(drop + rate * metric - memory_rate * e)
         left = rest.free_symbols & STEP_VARIABLES
         if left:
             names = ", ".join(sorted(map(str, left)))
             raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {sp.simplify(rest)}")
         if rate == 0 or (memory_rate != 0) != (memory is not None):
             raise BrokenChain(
-                f"the chain bounds {rate}·g^{self.power} and uses {memory_rate} times the momentum error, "
-                f"but {'no' if memory is None else 'a'} memory is given"
+                f"the chain bounds {rate}·({self.of_step})^{self.power} and uses {memory_rate} times the momentum "
+                f"error, but {'no' if memory is None else 'a'} memory is given"
             )
         contributions = {"telescope": Delta / (K * rate)}
         for i in step:

@@ -18,6 +18,7 @@ from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
+UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
 _POINTS = 6  # rational sample points that a statement must survive before the full simplification
 
 
@@ -264,21 +265,23 @@ def check_limits(theorem: Theorem) -> Check:
 
 
 def check_units(theorem: Theorem) -> Check:
-    """Scaling the objective by F and the norm by X scales the claim by F/X."""
+    """Scaling the objective by F and the norm by X scales the claim as its metric."""
+    power_f, power_x = theorem.metric.unit
     scale_f, scale_x = sp.Rational(7, 3), sp.Rational(5, 11)
     for point in sample_points(theorem.claim, 3):
         scaled = {s: v * scale_f ** BY_SYMBOL[s].unit[0] * scale_x ** BY_SYMBOL[s].unit[1] for s, v in point.items()}
         ratio = evaluate.at_rational(theorem.claim, scaled) / evaluate.at_rational(theorem.claim, point)
-        if abs(sp.N(ratio * scale_x / scale_f, 30) - 1) > 1e-12:
-            return Check("units", False, "the claim does not scale as an objective over a length")
-    return Check("units", True, "objective / length")
+        if abs(sp.N(ratio / (scale_f**power_f * scale_x**power_x), 30) - 1) > 1e-12:
+            return Check("units", False, f"the claim does not scale as {UNITS[theorem.metric.unit]}")
+    return Check("units", True, UNITS[theorem.metric.unit])
 
 
 def check_monotone(theorem: Theorem) -> Check:
     """A larger error of the oracle never lowers the claim."""
     plain = theorem.claim.subs({b: 1 + eta, c: 1 - epsilon})
+    in_metric = theorem.metric.of_step.subs({b: 1 + eta, c: 1 - epsilon}).free_symbols
     for symbol in (epsilon, eta, delta):
-        if symbol not in plain.free_symbols:
+        if symbol not in plain.free_symbols or symbol in in_metric:  # a metric that itself falls says less, not more
             continue
         for point in sample_points(plain):
             if symbol is delta and isinstance(plain, sp.Max) and theorem.tuned_value is not None:
@@ -293,7 +296,7 @@ def check_monotone(theorem: Theorem) -> Check:
 def check_vacuity(theorem: Theorem) -> Check:
     """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
     usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
-    usual |= {"mean_smoothness": 1.0}
+    usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1}
     needed = set(evaluate.code_names(theorem.claim))
     two_sided = bool(needed & {"epsilon", "eta"})
     for value in theorem.tuning.values():

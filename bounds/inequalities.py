@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bounds.symbols import COLUMNS, L, b, c, delta, gamma
+from bounds.symbols import COLUMNS, L, b, c, delta, gamma, lam
 
 f, f_next = COLUMNS["objective"], COLUMNS["objective_next"]
 g, m = COLUMNS["gradient_norm"], COLUMNS["fed_norm"]
 fed_alignment, gradient_alignment = COLUMNS["fed_alignment"], COLUMNS["gradient_alignment"]
 n, e = COLUMNS["direction_norm"], COLUMNS["error_norm"]
+iterate_alignment, net_norm = COLUMNS["iterate_alignment"], COLUMNS["net_norm"]
+iterate_norm = COLUMNS["iterate_norm"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,21 @@ def hilbert_alignment(weight: sp.Expr, only_above: sp.Expr) -> Inequality:
     """⟨∇f, d̂⟩ ≤ −(1 − δ)‖∇f‖, with a multiplier that is ≥ 0 only for ‖∇f‖ ≥ `only_above`."""
     slack = -(1 - delta) * g - gradient_alignment
     return Inequality("alignment", slack, weight, "‖d̂ − lmo(m)‖₂ ≤ δ and Cauchy–Schwarz", only_above)
+
+
+def decayed_smoothness(step_size: sp.Expr) -> Inequality:
+    """f(x⁺) ≤ f(x) + γ⟨∇f, d̂ − λx⟩ + Lγ²‖d̂ − λx‖²/2."""
+    slack = f + step_size * (gradient_alignment - lam * iterate_alignment) - f_next
+    slack += L * step_size**2 * net_norm**2 / 2
+    return Inequality("smoothness", slack, sp.Integer(1), "∇f is L-Lipschitz from ‖·‖ to ‖·‖_*")
+
+
+def net_triangle(weight: sp.Expr) -> Inequality:
+    """‖d̂ − λx‖² ≤ 2‖d̂‖² + 2λ²‖x‖², with equality where the two are as long as they may be."""
+    slack = 2 * n**2 + 2 * lam**2 * iterate_norm**2 - net_norm**2
+    return Inequality("net triangle", slack, weight, "triangle inequality of ‖·‖ and (a + b)² ≤ 2a² + 2b²")
+
+
+def inside(weight: sp.Expr) -> Inequality:
+    """‖x‖² ≤ (b/λ)²: x is a convex combination of x_0 and of answers over λ."""
+    return Inequality("inside", b**2 / lam**2 - iterate_norm**2, weight, "‖x_0‖ ≤ b/λ and λγ ≤ 1")

@@ -86,13 +86,16 @@ ERROR_OF = {c: 1 - epsilon, b: 1 + eta}
 COLUMNS: dict[str, sp.Symbol] = {
     "objective": sp.Symbol("f_k", real=True),
     "objective_next": sp.Symbol("f_{k+1}", real=True),
-    "step_size": gamma,
+    "step_size": sp.Symbol("gamma_k", positive=True),  # of this step; `gamma` is one for all steps, or their mean
     "gradient_norm": sp.Symbol("g", positive=True),
     "fed_norm": sp.Symbol("m", nonnegative=True),
     "fed_alignment": sp.Symbol("a_m", real=True),
     "gradient_alignment": sp.Symbol("a_g", real=True),
     "direction_norm": sp.Symbol("n", nonnegative=True),
     "error_norm": sp.Symbol("e", nonnegative=True),
+    "iterate_alignment": sp.Symbol("a_x", real=True),
+    "iterate_norm": sp.Symbol("s", nonnegative=True),
+    "net_norm": sp.Symbol("u", nonnegative=True),
 }
 # The same of one layer (a product of balls), with a last axis of layers: (run, step, layer).
 LAYER_COLUMNS: dict[str, sp.Symbol] = {
@@ -100,4 +103,4 @@ LAYER_COLUMNS: dict[str, sp.Symbol] = {
     "layer_alignment": sp.Symbol("a_i", real=True),
     "layer_direction_norm": sp.Symbol("n_i", nonnegative=True),
 }
-STEP_VARIABLES = {symbol for name, symbol in COLUMNS.items() if name != "step_size"}
+STEP_VARIABLES = set(COLUMNS.values())

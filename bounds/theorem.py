@@ -12,7 +12,7 @@ import sympy as sp
 from bounds import evaluate
 from bounds.assumptions import Assumption, Describes, Setting
 from bounds.chain import Chain
-from bounds.symbols import alpha, b, c, epsilon, eta, gamma
+from bounds.symbols import COLUMNS, alpha, b, c, epsilon, eta, gamma, lam
 
 if TYPE_CHECKING:
     from bounds.check import Check
@@ -20,21 +20,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """What is bounded: "mean" or "minimum" over k = 0 … K−1 of ‖∇f(x_k)‖_*."""
+    """What is bounded: "mean" or "minimum" over k = 0 … K−1 of a quantity of each step.
+
+    of_step: that quantity in constants and columns (`bounds.symbols.COLUMNS`); text, tex: the same for people.
+    unit: its powers of the units of the objective and of the norm.
+    """
 
     over: str
+    of_step: sp.Expr = COLUMNS["gradient_norm"]
+    text: str = "‖∇f(x_k)‖_*"
+    tex: str = r"\|\nabla f(x_k)\|_*"
+    unit: tuple[int, int] = (1, -1)
 
-    def of(self, gradient_norm: np.ndarray) -> np.ndarray:
-        """The metric of columns (run, step), per run."""
-        return gradient_norm.mean(-1) if self.over == "mean" else gradient_norm.min(-1)
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The metric per run of the quantity (run, step)."""
+        return values.mean(-1) if self.over == "mean" else values.min(-1)
 
     def words(self) -> str:
         """The metric in a formula's words."""
-        return ("avg_k" if self.over == "mean" else "min_k") + " ‖∇f(x_k)‖_*"
+        return ("avg_k" if self.over == "mean" else "min_k") + " " + self.text
 
 
 MEAN = Metric("mean")
 MINIMUM = Metric("minimum")
+MEAN_DECAYED = Metric(
+    "mean",
+    COLUMNS["iterate_alignment"] + c / lam * COLUMNS["gradient_norm"],
+    "[⟨∇f(x_k), x_k⟩ + (c/λ)‖∇f(x_k)‖_*]",
+    r"\left[\langle\nabla f(x_k),x_k\rangle+\frac{c}{\lambda}\|\nabla f(x_k)\|_*\right]",
+    unit=(1, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,7 @@ class Theorem:
         branches of a maximum meet) or "leading terms" (it minimises `leading`, the claim for small α and large K).
     step: the step size that the proof uses where it is not a free γ (D2), in the constants and the column g.
     limits: pairs (substitutions, expected value), checked symbolically.
+    step_at_most: the largest γ that the statement allows, where it limits γ.
     """
 
     name: str
@@ -82,6 +98,7 @@ class Theorem:
     leading: sp.Expr | None = None
     step: sp.Expr = gamma
     limits: tuple[tuple[Mapping[sp.Symbol, Any], sp.Expr], ...] = ()
+    step_at_most: sp.Expr | None = None
 
     @property
     def constants(self) -> list[str]:
@@ -99,7 +116,14 @@ class Theorem:
         `delta` stands for epsilon = eta = delta; with neither, the oracle is exact. `ValueError` for unknown, missing
         or contradictory constants and for values outside their rule (NaN, δ ≥ 1, negative …).
         """
-        return evaluate.value(self.claim, evaluate.check_constants(constants, self.constants, self.name))
+        numbers = evaluate.check_constants(constants, self.constants, self.name)
+        if self.step_at_most is not None:
+            largest = evaluate.value(self.step_at_most, numbers)
+            if np.any(numbers["step_size"] > largest * (1 + 1e-12)):
+                raise ValueError(
+                    f"{self.name}: `step_size` must be at most {self.step_at_most}, here {largest.min():g}"
+                )
+        return evaluate.value(self.claim, numbers)
 
     def tune(self, **constants: Any) -> Tuning:
         """The step size and alpha that minimise the claim, and its value there; see `Tuning`."""
@@ -116,7 +140,7 @@ class Theorem:
     def latex(self) -> str:
         """The statement as LaTeX."""
         mean = r"\frac{1}{K}\sum_{k<K}" if self.metric.over == "mean" else r"\min_{k<K}"
-        left = rf"{mean}\|\nabla f(x_k)\|_*"
+        left = mean + self.metric.tex
         if self.expectation:
             left = rf"\mathbb{{E}}\,{left}"
         return rf"{left} \le {sp.latex(self.claim)}"

@@ -30,24 +30,29 @@ def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
     leading = _closed(theorem, numbers, "leading terms", theorem.leading)
     shape = np.broadcast_shapes(*(n.shape for n in numbers.values()))
     flat = {name: np.broadcast_to(n, shape).ravel() for name, n in numbers.items()}
-    results = [optimum(theorem.claim, {k: v[i] for k, v in flat.items()}) for i in range(int(np.prod(shape)))]
+    points = ({k: v[i] for k, v in flat.items()} for i in range(int(np.prod(shape))))
+    results = [optimum(theorem.claim, point, theorem.step_at_most) for point in points]
     step_size, weight, value = (np.array(column).reshape(shape) for column in zip(*results, strict=True))
     return Tuning(step_size, weight, value, "numerical", leading)
 
 
 def _closed(theorem: Theorem, numbers: evaluate.Numbers, how: str, expression: sp.Expr | None) -> Tuning:
     known = dict(numbers)
+    largest = np.inf if theorem.step_at_most is None else evaluate.value(theorem.step_at_most, known)
     tuned: dict[str, np.ndarray] = {}
     for symbol, code in ((alpha, "alpha"), (gamma, "step_size")):
         if symbol in theorem.tuning:
             value = evaluate.value(theorem.tuning[symbol], known)
-            tuned[code] = known[code] = np.minimum(value, 1.0) if code == "alpha" else value
+            tuned[code] = known[code] = np.minimum(value, 1.0 if code == "alpha" else largest)
     value = evaluate.value(theorem.claim if expression is None else expression, known)
     return Tuning(tuned.get("step_size"), tuned.get("alpha"), value, how)
 
 
-def optimum(claim: sp.Expr, numbers: Mapping[str, float]) -> tuple[float, float, float]:
+def optimum(
+    claim: sp.Expr, numbers: Mapping[str, float], step_at_most: sp.Expr | None = None
+) -> tuple[float, float, float]:
     """(γ, α, value) that minimise P(α)/γ + Q(α)γ + R(α) at fixed constants: closed in γ, one-dimensional in α ≤ 1."""
+    largest = np.inf if step_at_most is None else float(evaluate.value(step_at_most, numbers))
     terms = sp.collect(sp.expand(claim), gamma, evaluate=False)
     if set(terms) - {1 / gamma, gamma, sp.Integer(1)}:
         raise ValueError(f"the claim is not P/γ + Qγ + R in the step size: {claim}")
@@ -56,7 +61,8 @@ def optimum(claim: sp.Expr, numbers: Mapping[str, float]) -> tuple[float, float,
     def envelope(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         known = {**numbers, "alpha": weights}
         p, q, r = (np.broadcast_to(evaluate.value(part, known), weights.shape) for part in parts)
-        return 2 * np.sqrt(p * q) + r, np.sqrt(p / q)
+        step = np.minimum(np.sqrt(p / q), largest)
+        return p / step + q * step + r, step
 
     values, _ = envelope(_ALPHAS)
     best = int(values.argmin())

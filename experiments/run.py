@@ -127,6 +127,7 @@ class Recorder:
     def __init__(self, problem: Problem, method: Method, parts: Parts, delta_every: int) -> None:
         self.problem, self.ball, self.parts, self.delta_every = problem, method.oracle.ball, parts, delta_every
         self.before: Any = None
+        self.decay = method.weight_decay
 
     def columns(self, k: int, x: Element, gradient: Element, fresh: Element, move: Move, metric: Columns) -> Columns:
         """Those of step k, which moved from x; `fresh` is `gradient` itself where there is no noise."""
@@ -143,7 +144,16 @@ class Recorder:
             measure(self.ball, move.fed, move.direction).delta if measured else torch.full_like(zero, torch.nan)
         )
         self.before = gradient
-        return row
+        return row | self._decayed(x, gradient, move.direction)
+
+    def _decayed(self, x: Element, gradient: Element, direction: Element) -> Columns:
+        """What weight decay adds to a step: the columns of x itself; none without decay."""
+        decay, n = self.decay, self.ball.core_ndim
+        if not decay:
+            return {}
+        net = subtract(direction, map_layers(lambda a: decay * a, x))
+        along = inner(gradient, x, n)
+        return {"iterate_alignment": along, "iterate_norm": self.ball.norm(x), "net_norm": self.ball.norm(net)}
 
 
 def _of_layers(ball: Product, gradient: Any, direction: Any) -> Columns:

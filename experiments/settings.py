@@ -87,18 +87,24 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
     )
 
 
-def method_of(theorem: Theorem, oracle: Oracle) -> Method:
-    """The `lmo.Method` that a theorem describes, with this oracle."""
+def method_of(theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0) -> Method:
+    """The `lmo.Method` that a theorem describes, with this oracle; `weight_decay` where it describes one."""
     described = theorem.method
     for what, name, known in (("momentum", described.momentum, MOMENTA), ("step rule", described.step, STEP_RULES)):
         if name not in known:
             raise unknown_name(what, name, known)
-    if described.decay:
-        raise ValueError("runs have no weight decay yet, so a statement with `decay=True` cannot be verified")
+    if described.decay != (weight_decay > 0):
+        raise ValueError(f"{theorem.name} is about decay={described.decay}, got `weight_decay` {weight_decay:g}")
     kind = MOMENTA[described.momentum]
     starts = "start" in {field.name for field in fields(kind)}  # type: ignore[arg-type]
     momentum = kind(start=described.start) if starts else kind()  # type: ignore[call-arg]
-    return Method(oracle, momentum, STEP_RULES[described.step]())
+    return Method(oracle, momentum, STEP_RULES[described.step](), weight_decay)
+
+
+def decay_of(problem: Problem, ball: NormBall) -> float:
+    """A weight decay λ for runs: x_0 lies in the ball of radius b/λ for every size b ≥ 1/10 of the answers."""
+    size = float(ball.norm(problem.start(1)).max())
+    return 0.1 / size if size > 0 else 0.1
 
 
 @dataclass
@@ -142,6 +148,8 @@ def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: i
     if problem.noise_std is not None:
         values |= {"noise_std": problem.noise_std.value, "norm_ratio": ball.norm_ratio(problem.shape)}
         kinds.append(problem.noise_std.kind)
+    if theorem.method.decay:
+        values["weight_decay"] = decay_of(problem, ball)
     mean_smoothness = problem.mean_smoothness(ball) if "mean_smoothness" in theorem.constants else None
     if mean_smoothness is not None:
         values["mean_smoothness"] = mean_smoothness.value
@@ -202,7 +210,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
             run_seeds += list(range(seeds))
             cells.append(Cell(entry.label, delta, promise is not None, rows, constants))
         oracles.append(oracle)
-    method = method_of(theorem, PerRun(oracles, which))
+    method = method_of(theorem, PerRun(oracles, which), known.get("weight_decay", 0.0))
     return Batch(
         theorem,
         problem,

@@ -69,7 +69,7 @@ def judge(
     promised: bool,
 ) -> Verdict:
     """The verdict on the runs of one cell (columns (run, step); runs differ only in their seed)."""
-    samples = theorem.metric.of(columns["gradient_norm"])
+    samples = theorem.metric.of(certificate.on_run(theorem.metric.of_step, columns, constants))
     bound = float(theorem.bound(**{n: constants[n] for n in theorem.constants}))
     measured = float(samples.mean()) if theorem.expectation else float(samples.max())
     width = half_width(samples, cells) if theorem.expectation else 0.0
@@ -79,6 +79,8 @@ def judge(
     total = sum(means.values())
     broken = _broken(theorem, columns, constants) or _broken_in_expectation(theorem, columns, constants, cells)
     trivial = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
+    if theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
+        trivial *= (2 + constants["eta"] - constants["epsilon"]) / constants["weight_decay"]
     status, reason = _status(measured, width, bound, trivial, broken, estimated=constants_are == "estimate")
     share = means[loosest] / total if total > 0 else 0.0
     return Verdict(

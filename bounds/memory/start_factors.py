@@ -17,7 +17,11 @@ class StartFactor(sp.Function):
 
     nargs = 2
     lag: ClassVar[int]
-    numeric: ClassVar[Any]  # the same on broadcast arrays (keep, steps)
+
+    @staticmethod
+    def numeric(keep: Any, steps: Any) -> np.ndarray:
+        """Its values on broadcast arrays."""
+        raise NotImplementedError
 
     @classmethod
     def term(cls, u: str, keep: str) -> str:

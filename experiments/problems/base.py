@@ -123,7 +123,7 @@ class Problem(ABC):
         ratio = ball.norm_ratio(self.shape)
         if ratio == 1 and ball.is_hilbert:
             return euclidean
-        kind: Literal["estimate", "upper"] = "estimate" if euclidean.kind == "estimate" else "upper"
+        kind: Literal["upper", "estimate"] = "estimate" if euclidean.kind == "estimate" else "upper"
         return Known(ratio * euclidean.value, kind, f"ρL̄₂ with ρ = {ratio:.4g}; L̄₂: {euclidean.source}")
 
     def euclidean_mean_smoothness(self) -> Known | None:

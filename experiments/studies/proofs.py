@@ -38,7 +38,7 @@ def convergence(examples: dict[str, xr.Dataset]) -> xr.Dataset:
     for name, example in examples.items():
         theorem = bounds.theorems[name]
         columns, constants = _tables(example)
-        norms = columns["gradient_norm"]
+        norms = certificate.on_run(theorem.metric.of_step, columns, constants)
         horizon = np.arange(1, norms.shape[-1] + 1)
         running = norms.cumsum(-1) / horizon if theorem.metric.over == "mean" else np.minimum.accumulate(norms, -1)
         given = {n: v for n, v in constants.items() if n in theorem.constants and n != "steps"}
@@ -68,7 +68,8 @@ def slack_budget(examples: dict[str, xr.Dataset]) -> xr.Dataset:
         power = theorem.proof.closing.power
         bound = float(theorem.bound(**{n: constants[n] for n in theorem.constants})) ** power
         rows.append({key: float(value.mean()) / bound for key, value in shares.items()})
-        rows[-1]["measured"] = float((theorem.metric.of(columns["gradient_norm"]) ** power).mean()) / bound
+        measured = theorem.metric.of(certificate.on_run(theorem.metric.of_step, columns, constants))
+        rows[-1]["measured"] = float((measured**power).mean()) / bound
         names += [key for key in shares if key not in names]
     table = [[row.get(key, np.nan) for key in names] for row in rows]
     return xr.Dataset(

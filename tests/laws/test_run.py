@@ -70,7 +70,9 @@ def test_columns_against_a_naive_run(momentum) -> None:
         expected["objective_next"] = 0.5 * (x * (left @ x @ right)).sum()
         for name, value in expected.items():
             assert data[name].values[0, k] == pytest.approx(value, rel=1e-9, abs=1e-12), (name, k)
-    assert set(data.data_vars) == {name for name in COLUMNS if not name.startswith("layer_")}  # those of a Product
+    assert set(data.data_vars) == {
+        name for name in COLUMNS if not name.startswith(("layer_", "iterate_", "net_"))
+    }  # those of a Product, of weight decay
 
 
 def buffer_weights(momentum, α: float, k: int) -> np.ndarray:
@@ -124,7 +126,8 @@ def test_the_slack_budget_is_exact(name: str, ball) -> None:
         shares = certificate.budget(theorem, mine, cell.constants, data["objective_last"].values[cell.rows])
         power = theorem.proof.closing.power
         bound = float(theorem.bound(**{n: cell.constants[n] for n in theorem.constants}))
-        gap = bound**power - theorem.metric.of(mine["gradient_norm"]) ** power
+        per_step = certificate.on_run(theorem.metric.of_step, mine, cell.constants)
+        gap = bound**power - theorem.metric.of(per_step) ** power
         np.testing.assert_allclose(sum(shares.values()), gap, rtol=1e-9, atol=1e-12)
         assert certificate.first_violation(theorem, mine, cell.constants) is None
 

@@ -22,6 +22,7 @@ LAYERED = {"layer-wise", "layer-wise-fixed"}  # per-layer constants: tests/laws/
 USUAL = {
     "initial_gap": 4.5, "smoothness": 1.0, "steps": 400, "step_size": 0.1, "alpha": 0.1, "noise_std": 0.2,
     "norm_ratio": 3.0, "delta": 0.3, "mean_smoothness": 0.8,
+    "weight_decay": 0.25,
 }  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def nesterov(Δ, L, K, γ, α, σ, ρ, c, b, zero):
     return (Δ / (γ * K) + L * γ * b * b / 2 + (b + c) * bracket) / c
 
 
-def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8):
+def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25):
     match name:
         case "fixed-step":
             return d1(Δ, L, K, γ, c, b)
@@ -81,6 +82,10 @@ def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7,
             return (2 * Δ * (L * b**2 / c**2) / K) ** 0.5
         case "layer-wise-fixed":
             return Δ / (γ * K) + γ * (L * b**2 / c**2) / 2
+        case "decay":
+            τ, D = λ * γ, 2 * b / λ
+            memory = ρ * σ / (α * K) + L * τ * D * (1 - α) / α + ρ * σ * (α / (2 - α)) ** 0.5
+            return Δ / (τ * K) + L * τ * D * D / 2 + (b + c) / λ * memory
     raise AssertionError(f"{name} has no second reading: add one")
 
 
@@ -104,13 +109,14 @@ def test_the_bound_is_the_formula(name: str) -> None:
 @given(
     Δ=st.floats(0.01, 100), L=st.floats(0.01, 100), K=st.integers(1, 300), γ=st.floats(1e-3, 10),
     α=st.floats(1e-3, 1), σ=st.floats(0, 10), ρ=st.floats(0.1, 30), δ=st.floats(0, 0.99), L̄=st.floats(0.01, 100),
+    λ=st.floats(1e-3, 0.1),
 )  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bound_is_the_formula_everywhere(name, Δ, L, K, γ, α, σ, ρ, δ, L̄) -> None:
+def test_the_bound_is_the_formula_everywhere(name, Δ, L, K, γ, α, σ, ρ, δ, L̄, λ) -> None:
     changed = dict(initial_gap=Δ, smoothness=L, steps=K, step_size=γ, alpha=α, noise_std=σ, norm_ratio=ρ, delta=δ)
-    changed["mean_smoothness"] = L̄
+    changed |= {"mean_smoothness": L̄, "weight_decay": λ}
     got = float(bounds.theorems[name].bound(**constants_of(name, **changed)))
-    assert got == pytest.approx(slow(name, Δ, L, K, γ, α, σ, ρ, 1 - δ, 1 + δ, L̄), rel=1e-11)
+    assert got == pytest.approx(slow(name, Δ, L, K, γ, α, σ, ρ, 1 - δ, 1 + δ, L̄, λ), rel=1e-11)
 
 
 def test_d1_in_exact_rationals() -> None:

@@ -88,6 +88,9 @@ def test_a_wrong_part_is_named(name: str, part: str, factor: sp.Expr) -> None:
         ("storm", StormMemory(increment=Lbar * gamma)),
         ("storm", StormMemory(increment=L * gamma * b)),
         ("ema", StormMemory()),
+        ("decay", AveragingMemory()),
+        ("decay", AveragingMemory(increment=4 * L * gamma * b)),
+        ("decay", AveragingMemory(start="zero", increment=2 * L * gamma * b)),
     ],
     ids=str,
 )
