@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,10 +33,10 @@ PLANE: dict[str, Build] = {  # two coordinates: ℓ∞, and the diagonal of a ma
     "two-cycle, saturated": lambda d, g, k, gap, s: Saturated(d, g, [two_cycle(float(d))], k, gap, s),
     "long cycle, Huber": lambda d, g, k, gap, s: Huber(d, g, [long_cycle(float(d))], k, gap, s),
     "long cycle, saturated": lambda d, g, k, gap, s: Saturated(d, g, [long_cycle(float(d))], k, gap, s),
-    **{f"staircase, margin {m:g}": lambda d, g, k, gap, s, m=m: Staircase(d, g, k, gap, s, m) for m in MARGINS},
+    **{f"staircase, margin {m:g}": partial(Staircase, margin=m) for m in MARGINS},
 }
 LINE: dict[str, Build] = {  # one coordinate: every norm
-    f"washboard, margin {m:g}": lambda d, g, k, gap, s, m=m: Washboard(d, g, k, gap, s, m) for m in MARGINS
+    f"washboard, margin {m:g}": partial(Washboard, margin=m) for m in MARGINS
 }
 BALLS: dict[str, NormBall] = {"linf": LInf(), "l1": L1(), "l2": L2()}
 

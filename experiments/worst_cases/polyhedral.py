@@ -44,9 +44,11 @@ class Polyhedral(Attack):
         full, clock = completed(theorem, constants), Clock(budget_seconds, tick)
         unit = unit_of(full)
         relaxation = Relaxation(Alphabet(norm, self.dimension, full["delta"]), int(full["steps"]), unit[1], self.sharp)
-        found = search(
-            relaxation, lambda tried, best: tried > 0 and clock.over(f"{tried} patterns · best {best * unit[0]:.4g}"), seed
-        )
+
+        def over(tried: int, best: float) -> bool:
+            return tried > 0 and clock.over(f"{tried} patterns · best {best * unit[0]:.4g}")
+
+        found = search(relaxation, over, seed)
         instance = {
             "norm": norm,
             "dimension": self.dimension,

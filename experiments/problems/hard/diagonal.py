@@ -40,6 +40,7 @@ class OnDiagonal(Oracle):
         if m.shape[-1] != m.shape[-2] or not torch.equal(torch.diag_embed(inside), m):
             raise ValueError("this adversary answers square diagonal matrices only")
         answer, memory = self.oracle(inside, memory, draw, harm)
+        assert isinstance(answer, torch.Tensor)
         return torch.diag_embed(answer), memory
 
 
