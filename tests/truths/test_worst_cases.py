@@ -1,0 +1,70 @@
+"""Worst cases: the relaxation lies between what runs attain and D1; a case that is run again gives the same number."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import bounds
+from experiments.worst_cases.base import replay
+from experiments.worst_cases.constructions import Constructions
+from experiments.worst_cases.exact_pattern import exact
+from experiments.worst_cases.pattern_search import search
+from experiments.worst_cases.patterns import Alphabet
+from experiments.worst_cases.polyhedral import Polyhedral
+from experiments.worst_cases.relaxation import Relaxation
+
+D1 = bounds.theorems["fixed-step"]
+
+
+def d1_in_units(delta: float, factor: float) -> float:
+    """D1 in units of √(2LΔ/K) at γ = factor·√(2Δ/(LK)), from paper_notes.md."""
+    return 1 / (2 * (1 - delta) * factor) + factor * (1 + delta) ** 2 / (2 * (1 - delta))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+@pytest.mark.parametrize(("delta", "factor"), [(0.0, 1.0), (0.5, 0.667), (0.5, 1.155), (0.8, 0.5)])
+def test_no_pattern_is_above_the_theorem(norm: str, delta: float, factor: float) -> None:
+    relaxation = Relaxation(Alphabet(norm, 2, delta), 6, factor)
+    found = search(relaxation, lambda tried, best: tried >= 25)
+    assert 0 < found.solution.value <= d1_in_units(delta, factor) * (1 + 1e-7)
+    again = relaxation.solve(found.pattern)
+    assert again.value == pytest.approx(found.solution.value, rel=1e-9)
+
+
+def test_the_solution_keeps_what_smoothness_implies() -> None:
+    relaxation = Relaxation(Alphabet("linf", 2, 0.5), 5, 1.0)
+    found = search(relaxation, lambda tried, best: tried >= 15)
+    x, (_, f, g) = found.pattern.points, found.solution
+    for i in range(6):
+        assert f[i] >= -1e-7
+        for j in range(6):
+            reach = np.abs(x[i] - x[j]).max()
+            assert np.abs(g[i] - g[j]).sum() <= reach + 1e-7
+            assert abs(f[j] - f[i] - g[i] @ (x[j] - x[i])) <= reach**2 / 2 + 1e-7
+    assert np.abs(g[:-1]).sum(-1).mean() == pytest.approx(found.solution.value, rel=1e-6)  # 1/h = 1
+
+
+@pytest.mark.parametrize(("steps", "dimension"), [(2, 1), (3, 1), (2, 2)])
+def test_the_search_finds_the_best_pattern_where_all_can_be_tried(steps: int, dimension: int) -> None:
+    relaxation = Relaxation(Alphabet("linf", dimension, 0.5), steps, 1.0)
+    found = search(relaxation, lambda tried, best: tried >= 120)
+    assert found.solution.value == pytest.approx(exact(relaxation, seconds=60), rel=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "spectral"])
+def test_constructions_are_runs_below_the_theorem_and_can_be_run_again(norm: str) -> None:
+    constants = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 400, "delta": 0.5}
+    case = Constructions().search(D1, norm, constants, budget_seconds=2.0)
+    assert case.status == "run" and 0.4 < case.ratio <= 1 + 1e-9
+    again = replay(json.loads(json.dumps(case.record())))
+    assert again.value == pytest.approx(case.value, rel=1e-9) and again.bound == pytest.approx(case.bound, rel=1e-12)
+
+
+def test_the_relaxation_is_above_what_runs_attain() -> None:
+    constants = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 8, "delta": 0.5}
+    found = Polyhedral().search(D1, "linf", constants, budget_seconds=3.0)
+    attained = Constructions().search(D1, "linf", constants, budget_seconds=1.0)
+    assert attained.value <= found.value * (1 + 1e-6) <= found.bound * (1 + 1e-5)
