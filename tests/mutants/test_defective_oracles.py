@@ -58,7 +58,7 @@ class Defect(NamedTuple):
 
 DEFECTS = {
     "a table that turns the step into ascent on rank one": Defect(
-        lambda m: iterate(m, AOL), Spectral(), "sign", r"⟨m, d⟩ = \+0\.99\d ‖m‖_\* on 'rank one'; not on 5 other"
+        lambda m: iterate(m, AOL), Spectral(), "sign", r"⟨m, d⟩ = \+0\.99\d ‖m‖_\* on '(rank one|ones)'; not on 5 other"
     ),
     # google-deepmind/optax PR #1718 and fmin.xyz call Muon's step "LMO over the nuclear-norm ball"
     "the spectral LMO called that of the nuclear ball": Defect(
