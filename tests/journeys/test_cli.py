@@ -170,6 +170,7 @@ def test_the_report_holds_every_setting_and_statement(verified: Verified) -> Non
 
 D1 = ["initial_gap=4.5", "smoothness=1", "steps=400"]
 S1 = ["initial_gap=0.5", "smoothness=1", "steps=400", "noise_std=0.1", "norm_ratio=4.5"]
+MORE = ["mean_smoothness=1", "weight_decay=0.1"]
 
 
 def test_bound_is_the_bound_of_the_library() -> None:
@@ -185,6 +186,7 @@ def test_bound_is_the_bound_of_the_library() -> None:
 def test_tune_is_the_tuning_of_the_library(name: str) -> None:
     theorem = bounds.theorems[name]
     words = [w for w in S1 if w.split("=")[0] in theorem.constants or not w.startswith(("noise", "norm"))]
+    words += [w for w in MORE if w.split("=")[0] in theorem.constants]
     rows = strict_json(lmo("tune", name, *words, "delta=0:0.8:2", "--json").out)
     constants = {key: float(value) for key, _, value in (word.partition("=") for word in words)}
     expected = []
