@@ -1,8 +1,8 @@
 """Theory: statements as sympy, their proofs as chains of inequalities, their evaluation, tuning and checks.
 
 `theorems` is a Mapping from names (and labels, as aliases) to `Theorem`; it finds the files of `bounds/statements` by
-walking the folder at first use, so `import bounds` takes milliseconds. `papers` is the same for the published
-theorems of `bounds/published`, each with its relation to ours.
+walking the folder at first use, so `import bounds` takes milliseconds. `laws` does the same for `bounds/closed_forms`,
+and `papers` for the published theorems of `bounds/published`, each with its relation to ours.
 """
 
 from __future__ import annotations
@@ -13,38 +13,67 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bounds.law import Law
     from bounds.published.base import Published
     from bounds.theorem import Theorem
 
 
+def _walk(folder: str, kind: type) -> dict[str, Any]:
+    """Names → what the files of a folder of `bounds` define of a kind, in the order of the labels."""
+    import importlib
+    import pkgutil
+
+    package = importlib.import_module(f"bounds.{folder}")
+    found: dict[int, Any] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"bounds.{folder}.{info.name}")
+        found |= {id(thing): thing for thing in vars(module).values() if isinstance(thing, kind)}
+    return {one.name: one for one in sorted(found.values(), key=lambda t: t.label)}
+
+
 class _Theorems(Mapping[str, "Theorem"]):
-    """Names → theorems, in the order D1, D1-H, D2, S1 …; labels work as keys but are not iterated."""
+    """Names → theorems, in the order D1, D1-H, D2, S1 …; labels, and laws, work as keys but are not iterated."""
 
     @cached_property
     def _by_name(self) -> dict[str, Theorem]:
-        import importlib
-        import pkgutil
-
-        from bounds import statements
         from bounds.theorem import Theorem
 
-        found: list[Theorem] = []
-        for info in pkgutil.iter_modules(statements.__path__):
-            module = importlib.import_module(f"bounds.statements.{info.name}")
-            found += [thing for thing in vars(module).values() if isinstance(thing, Theorem)]
-        return {theorem.name: theorem for theorem in sorted(found, key=lambda t: t.label)}
+        return _walk("statements", Theorem)
 
     def __getitem__(self, name: str) -> Theorem:
         by_label = {theorem.label: theorem for theorem in self._by_name.values()}
-        found = self._by_name.get(name) or by_label.get(name)
+        found = self._by_name.get(name) or by_label.get(name) or laws.get(name)
         if found is None:
             from lmo.names import unknown_name
 
-            raise UnknownName(str(unknown_name("theorem", name, [*self._by_name, *by_label])))
+            raise UnknownName(str(unknown_name("theorem", name, [*self._by_name, *by_label, *laws])))
         return found
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name or name in {theorem.label for theorem in self._by_name.values()}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+class _Laws(Mapping[str, Any]):
+    """Names → laws: closed forms that no run of one method tests; labels work as keys but are not iterated."""
+
+    @cached_property
+    def _by_name(self) -> dict[str, Law]:
+        from bounds.law import Law
+
+        return _walk("closed_forms", Law)
+
+    def __getitem__(self, name: str) -> Any:
+        by_label = {law.label: law for law in self._by_name.values()}
+        return self._by_name[name] if name in self._by_name else by_label[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name or name in {law.label for law in self._by_name.values()}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
@@ -61,6 +90,7 @@ class UnknownName(KeyError, ValueError):
 
 
 theorems: Mapping[str, Theorem] = _Theorems()
+laws: Mapping[str, Any] = _Laws()
 
 
 def load(name_or_file: str) -> Theorem:
@@ -98,9 +128,9 @@ def stated(name_or_file: str) -> Theorem | Published:
 
     if name_or_file in papers:
         return papers[name_or_file]
-    if not name_or_file.endswith(".py") and name_or_file not in theorems:
-        labels = [theorem.label for theorem in theorems.values()]
-        raise unknown_name("theorem", name_or_file, [*theorems, *labels, *papers])
+    if not name_or_file.endswith(".py") and name_or_file not in theorems and name_or_file not in laws:
+        labels = [one.label for one in (*theorems.values(), *laws.values())]
+        raise unknown_name("theorem", name_or_file, [*theorems, *laws, *labels, *papers])
     return load(name_or_file)
 
 

@@ -59,6 +59,7 @@ class Tuning:
     how: "closed form" (the statement's own), "numerical" (the exact optimum of the full claim) or "leading terms"
     (closed form of the claim's leading terms; `value` is then theirs, not the claim's).
     leading: the leading-terms tuning, where the statement has one and this is not it.
+    others: what else was tuned, by code name. value_is: what `value` counts, where it is no bound.
     """
 
     step_size: np.ndarray | None
@@ -66,6 +67,8 @@ class Tuning:
     value: np.ndarray
     how: str
     leading: Tuning | None = None
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
+    value_is: str = "value"
 
 
 @dataclass(frozen=True)

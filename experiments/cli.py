@@ -63,7 +63,8 @@ def check(
     """
     import bounds
 
-    chosen = [bounds.stated(name)] if name else [*bounds.theorems.values(), *bounds.papers.values()]
+    everything = (*bounds.theorems.values(), *bounds.laws.values(), *bounds.papers.values())
+    chosen = [bounds.stated(name)] if name else everything
     results = [(statement, statement.check()) for statement in chosen]
     if as_json:
         print(json.dumps({s.name: [vars(c) for c in checks] for s, checks in results}, ensure_ascii=False))
@@ -109,7 +110,8 @@ def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
                 entry["step_size"] = one.step_size.tolist()
             if one.alpha is not None:
                 entry["alpha"] = float(one.alpha)
-            table.append({**entry, "value": float(one.value)})
+            entry |= {name: float(value) for name, value in one.others.items()}
+            table.append({**entry, one.value_is: float(one.value)})
     _print_rows(table, as_json)
 
 
@@ -128,7 +130,8 @@ def explain(
     if name:
         console.print(bounds.stated(name).explain(), markup=False, highlight=False, soft_wrap=True)
         return
-    lines = [f"{theorem.label:5} {theorem.name:14} {theorem.says}" for theorem in bounds.theorems.values()]
+    stated = [*bounds.theorems.values(), *bounds.laws.values()]
+    lines = [f"{theorem.label:5} {theorem.name:14} {theorem.says}" for theorem in stated]
     lines += [
         f"{paper.label:5} {paper.name:18} {paper.source.split(',')[0].split(';')[0]}: {paper.standing}"
         for paper in bounds.papers.values()

@@ -1,0 +1,1 @@
+"""Laws: one closed form = one file. `bounds.laws` finds them by walking this folder."""
