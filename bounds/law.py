@@ -1,4 +1,7 @@
-"""A law: a closed form with its proof that no run of one method tests (a consequence of theorems, an iteration's error)."""
+"""A law: a closed form with its proof that no run of one method tests.
+
+A consequence of theorems, or what an iteration leaves of an error.
+"""
 
 from __future__ import annotations
 

@@ -49,6 +49,9 @@ R = _positive("R")
 lam = _positive("lambda")
 B = _positive("B")
 target = _positive("target")
+order = _positive("kappa")
+iterations = sp.Symbol("N", nonnegative=True)
+s_min = _positive("s_min")
 delta = sp.Symbol("delta", nonnegative=True)
 epsilon = sp.Symbol("epsilon", real=True)
 eta = sp.Symbol("eta", real=True)
@@ -69,6 +72,9 @@ CONSTANTS: dict[str, Constant] = {
         Constant("weight_decay", lam, (0, -1), "λ of x⁺ = (1 − λγ)x + γd̂", above=0),
         Constant("batch_size", B, (0, 0), "gradients averaged a step: σ²/B for σ²", at_least=1),
         Constant("target", target, (1, -1), "the dual gradient norm to reach", above=0),
+        Constant("order", order, (0, 0), "κ of a classical Newton–Schulz step", at_least=1),
+        Constant("iterations", iterations, (0, 0), "Newton–Schulz steps of one answer", at_least=0),
+        Constant("s_min", s_min, (0, 0), "smallest singular value over the scale", above=0, at_most=1),
         Constant("steps", K, (0, 0), "number of steps", at_least=1),
         Constant("step_size", gamma, (0, 1), "γ of x + γd̂", above=0),
         Constant("alpha", alpha, (0, 0), "weight of the new gradient, 1 − β", above=0, at_most=1),

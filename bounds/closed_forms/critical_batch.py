@@ -83,7 +83,12 @@ def _solve(numbers: evaluate.Numbers) -> Tuning:
     at = np.maximum(np.where(noise == 0, 1.0, np.minimum(best, one_step)), 1.0)
     steps = np.maximum((p * at + start) / (room * at - noise), 1.0)
     return Tuning(
-        None, None, at**2 * steps, "closed form", others={"batch_size": at**2, "steps": steps}, value_is="gradient_calls"
+        None,
+        None,
+        at**2 * steps,
+        "closed form",
+        others={"batch_size": at**2, "steps": steps},
+        value_is="gradient_calls",
     )
 
 
@@ -93,7 +98,7 @@ CriticalBatch = Law(
     kind="consequence of S1",
     source="paper_notes.md, B1 (derived for this project); the question is that of Sato et al., arXiv:2507.01598",
     says="with step size and alpha fixed, the gradient calls K(B)·B that S1 needs for a target gradient norm have one "
-    "least point B*; with both tuned again for each B the curve is shallow and has none",
+    "least point B*; with both tuned again for each B the curve is shallow, and its least point elsewhere",
     left="gradient calls K(B)·B after which S1 guarantees the target",
     left_latex=r"B\,K(B)",
     relation="=",

@@ -220,7 +220,7 @@ def test_labels_and_symbols_are_aliases(name: str, theorem: Any) -> None:
 
 def test_explain_lists_and_explains() -> None:
     listing = lmo("explain").out.splitlines()
-    both = [*bounds.theorems.items(), *bounds.papers.items()]
+    both = [*bounds.theorems.items(), *bounds.laws.items(), *bounds.papers.items()]
     assert [line.split()[:2] for line in listing] == [[statement.label, name] for name, statement in both]
     for name, statement in both:
         assert lmo("explain", name).out == statement.explain() + "\n"

@@ -15,7 +15,7 @@ from bounds import certificate, evaluate
 from bounds.chain import BrokenChain
 from bounds.layered_chain import LayeredTelescope
 from bounds.layers import OverLayers, identical, over_layers, symbols_of_layers
-from bounds.symbols import CONSTANTS, Delta, K, L, b, c, gamma
+from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, Delta, K, L, b, c, gamma
 from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.run import run
@@ -120,6 +120,13 @@ def test_the_command_takes_one_number_per_layer() -> None:
     assert "0.1, 0.6, -0.2" in lmo("tune", "layer-wise-fixed", *words).out
     for bad in ("smoothness=1,,2", "smoothness=1,x"):
         assert "a list with one number per layer" in lmo("bound", "layer-wise", bad).err
+
+
+def test_no_two_names_are_one_symbol() -> None:
+    """Two symbols of one name and sign are ONE symbol to sympy: constants and columns must all differ."""
+    columns = {s for name, s in {**COLUMNS, **LAYER_COLUMNS}.items() if name != "step_size"}
+    names = [str(s) for s in (*(constant.symbol for constant in CONSTANTS.values()), *columns)]
+    assert len(set(names)) == len(CONSTANTS) + len(columns)
 
 
 # --- proofs -----------------------------------------------------------------------------------------------------------
