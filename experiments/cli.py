@@ -116,6 +116,43 @@ def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def coupling(
+    name: Annotated[
+        str | None, typer.Argument(help="A theorem by name or label, or a Python file; all if left out.")
+    ] = None,
+    constants: Constants = None,
+    as_json: Json = False,
+) -> None:
+    """Exponents of the tuned step size, alpha and value in the oracle's error, K, σ, L and Δ: closed form and exact.
+
+    Example: lmo coupling ema steps=400 noise_std=0.0894427 norm_ratio=4.472136
+    """
+    import bounds
+    from bounds.coupling import DELTA, USUAL
+    from experiments.arguments import rows
+    from experiments.coupling import LEGEND, cells, coupled, record
+
+    if name is not None and "=" in name:
+        constants, name = [name, *(constants or [])], None
+    given = rows(constants or [])
+    if len(given) != 1 or any(isinstance(value, list) for value in given[0].values()):
+        raise ValueError("`lmo coupling` takes one number per constant, for example steps=400; no ranges or lists")
+    chosen = [bounds.load(name)] if name else list(bounds.theorems.values())
+    found, left_out = coupled(chosen, given[0])
+    if as_json:
+        print(json.dumps([record(one) for one in found], ensure_ascii=False))
+        return
+    if not found:
+        raise ValueError(f"{name} has no tuned step size or alpha")
+    _print_rows([cells(one) for one in found], as_json=False)
+    at = {"delta": DELTA, **USUAL, **given[0]}
+    for line in (*LEGEND, "At " + ", ".join(f"{key}={value:g}" for key, value in at.items()) + "."):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if left_out:
+        console.print(f"Left out, a sum over too many steps: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def explain(
     name: Annotated[
         str | None, typer.Argument(help="A theorem by name or label, a paper by name, or a Python file.")

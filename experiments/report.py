@@ -29,6 +29,8 @@ CAPTIONS = {
     "line is what the worst-case analysis charges too much on this problem.",
     "lower_bounds": "Adversaries built to hurt as much as possible. What they reach is proved possible; above the "
     "orange line nothing is possible; nobody knows about the space between.",
+    "coupling": "How much step size and α should move when the oracle gets worse. Hollow: what the closed forms say; "
+    "filled: the exact optimum of the same bound. Right: from how many steps on the closed form is right.",
     "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what "
     "every inequality gave away, so the longest coloured piece is the one to improve.",
     "delta_table": "Each cell is an oracle, proved: how far its answer can be from the exact one if no singular value "

@@ -22,6 +22,7 @@ from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.report import CAPTIONS
 from experiments.studies import (
+    coupling,
     deterministic_table,
     geometry,
     kim_oh,
@@ -55,7 +56,7 @@ def datasets() -> dict[str, xr.Dataset]:
         "aol_bias": aol_bias.data((24, 48)),
         "kim_oh": kim_oh.chi(),
     }
-    for study in (deterministic_table.study((0.25, 0.5)), lower_bounds.study((0.0, 0.5), steps=300)):
+    for study in (coupling.study(), deterministic_table.study((0.25, 0.5)), lower_bounds.study((0.0, 0.5), steps=300)):
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
     return made
 
