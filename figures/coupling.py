@@ -16,7 +16,7 @@ LINES = ("-", "--", ":", "-.")
 def draw(dataset: xr.Dataset) -> Figure:
     """Variables closed, exact (theorem, quantity), along (noise, quantity, steps), limit (quantity).
 
-    Attributes: delta, the end of the averages; steps, the K of the left panel.
+    Attributes: delta, the end of the averages; steps and noise, those of the left panel.
     """
     count = dataset.sizes["theorem"]
     drawn, (left, right) = figure(1, 2, width=11.5, height=0.36 * count + 2.4)
@@ -35,18 +35,22 @@ def draw(dataset: xr.Dataset) -> Figure:
     left.set_yticks(rows, labels)
     left.axvline(0, color=GREY, lw=0.8)
     left.grid(axis="y", visible=False)
-    left.set(xlabel="exponent of 1+δ", title=f"K = {dataset.attrs['steps']:g}", ylim=(-0.6, count - 0.4))
+    left.set(
+        xlabel="exponent of 1+δ",
+        title=f"all, K = {dataset.attrs['steps']:g}, noise {dataset.attrs['noise']:g}",
+        ylim=(-0.6, count - 0.4),
+    )
     right.set(xscale="log", xlabel="steps K", ylabel="exponent of 1+δ, exact optimum", title="S1 as K grows")
     handles, names = left.get_legend_handles_labels()
     more, others = right.get_legend_handles_labels()
-    drawn.legend(handles + more, names + others, loc="lower center", ncols=4, fontsize=8.5)
+    drawn.legend(handles + more, names + others, loc="lower center", ncols=6, fontsize=8.5)
     alpha = dataset.sel(quantity="alpha", theorem="ema")
     headline(
         drawn,
         f"At K = {dataset.attrs['steps']:g} the tuned α grows like (1+δ)^{float(alpha['exact']):.2f} "
         f"under momentum, not like (1+δ)^{float(alpha['closed']):g}",
-        f"Additive errors, averages over δ from 0 to {dataset.attrs['delta']:g}. Thin lines: exponents of the leading "
-        "terms, which are limits for K → ∞.",
-        foot=0.85,
+        f"Additive errors, averages over δ from 0 to {dataset.attrs['delta']:g}. Thin lines: the exponents of S1's "
+        "leading terms, its limits for K → ∞.",
+        foot=0.6,
     )
     return drawn

@@ -35,7 +35,7 @@ def study(tick: Tick = silent) -> Result:
         rows += couplings(bounds.theorems[name])
     along = exponents_along_steps()
     table = xr.merge([exponents(rows), along], combine_attrs="drop_conflicts")
-    table.attrs = {"delta": DELTA, "steps": USUAL["steps"]}
+    table.attrs = {"delta": DELTA, "steps": USUAL["steps"], "noise": USUAL["noise_std"] / 20**0.5}
     return Result("coupling", QUESTION or "", {"coupling": table}, _findings(rows, along), {"coupling": "coupling"})
 
 
