@@ -48,8 +48,8 @@ def gram_factor(
         if q is None:
             q, weight = z, w
         else:
-            q = symmetric_product(q, z, add=combine(first * weight, q, scalar * w, z), alpha=weight * w)
-            weight = 1.0
+            beta, both = combine(first * weight, q, scalar * w, z)
+            q, weight = symmetric_product(q, z, add=both, beta=beta, alpha=weight * w), 1.0
         scalar *= first
         if i + 1 < len(polynomials):
             half = symmetric_product(gram, z, add=gram, beta=first, alpha=w)

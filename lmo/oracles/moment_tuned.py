@@ -71,8 +71,8 @@ class MomentTuned(Oracle):
         return answer.mT if tall else answer, memory
 
     def _minus_polar(self, m: Tensor) -> Tensor:
-        x, m, power = in_reach(m, self.dtype or m.dtype)
-        found = moments(x)
+        x, m, power, gram = in_reach(m, self.dtype or m.dtype)
+        found = moments(x, gram)
         plans = plans_for(found, self.tail)
         if (plans == plans[0]).all():
             return self._iterate(x, m, power, found, PLANS[plans[0]])
@@ -105,25 +105,37 @@ class MomentTuned(Oracle):
         return out
 
 
-def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray]:
-    """(m·power in `dtype`, m, power) with powers of two (n,) that bring ‖m‖_F into `REACH`, or near 8 in float16.
+def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray, Tensor]:
+    """(x = m·power in `dtype`, m, power, x xᵀ), powers of two (n,) that bring ‖x‖_F into `REACH`; near 8 in float16.
 
     No square of a product overflows or vanishes then. An m whose own squares do is scaled first, by a power of two.
     """
+    short = torch.float16 in (dtype, m.dtype)  # its range is
+    if not short:  # most often nothing is to be done, and the trace of the product says so
+        x = m.to(dtype)
+        gram = symmetric_product(x, x)
+        (square,) = on_host(trace(gram))
+        if ((square > REACH[0] ** 2) & (square < REACH[1] ** 2)).all():
+            return x, m, np.ones(m.shape[0]), gram
     (size,) = np.sqrt(on_host(squares(m)))
     if not ((size > LEAST) & (size < 1 / LEAST)).all():
         m = exactly_scaled(m)
         (size,) = np.sqrt(on_host(squares(m)))
-    short = torch.float16 in (dtype, m.dtype)  # its range is
     fine = (size == 0) | (size > REACH[0]) & (size < REACH[1]) & (not short)
     power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(fine, 1, size))))
+    x = _times(m, power, dtype, short)
+    return x, m, power, symmetric_product(x, x)
+
+
+def _times(m: Tensor, power: np.ndarray, dtype: torch.dtype, short: bool) -> Tensor:
+    """m·power in `dtype`, rounded first where its range allows that: fewer bytes to multiply."""
     if (power == 1).all():
-        return m.to(dtype), m, power
+        return m.to(dtype)
     factor = float(power[0]) if m.shape[0] == 1 else torch.from_numpy(power).to(m.device).reshape(-1, 1, 1)
     if short:
-        return (m * factor).to(dtype), m, power
-    x = m.to(dtype)  # first: to multiply fewer bytes
-    return x * (factor if isinstance(factor, float) else factor.to(dtype)), m, power
+        return (m * factor).to(dtype)
+    x = m.to(dtype)
+    return x * (factor if isinstance(factor, float) else factor.to(dtype))
 
 
 def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:

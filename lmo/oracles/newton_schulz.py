@@ -40,13 +40,14 @@ def higher_part(gram: Tensor, polynomial: Polynomial, square: Tensor | None = No
     if len(polynomial) == 2:
         return polynomial[1], gram
     *low, last = polynomial[1:]
+    weight, z = 1.0, gram
     if square is None:
         z = symmetric_product(gram, gram, add=gram, beta=low[-1], alpha=last)
     else:
-        z = combine(low[-1], gram, last, square)
+        weight, z = combine(low[-1], gram, last, square)
     for c in reversed(low[:-1]):
-        z = symmetric_product(gram, z, add=gram, beta=c)
-    return 1.0, z
+        weight, z = 1.0, symmetric_product(gram, z, add=gram, beta=c, alpha=weight)
+    return weight, z
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from lmo.checks import check_device
-from lmo.oracles.strips import row_strips
 
 NATIVE = {  # what processors that multiply in a half precision call it
     torch.bfloat16: ("avx512_bf16", "amx_bf16", "bf16"),
     torch.float16: ("avx512_fp16", "amx_fp16", "fp16_arith"),
 }
 BLOCK = 256  # rows a strip
+CANCELLED = 2.0**-8  # |a + b| over the larger of |a|, |b|, below which float32 loses more than half precisions have
 
 
 def fastest_dtype(device: str | torch.device = "cpu") -> torch.dtype:
@@ -73,16 +73,16 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
     return out
 
 
-def combine(a: float, x: Tensor, b: float, y: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """a·x + b·y in `dtype` (None: that of x), rounded once: half precisions are added in float32, unlike in torch."""
-    wide, dtype = torch.promote_types(x.dtype, torch.float32), dtype or x.dtype
-    strips = [slice(None)] if x.requires_grad or y.requires_grad else list(row_strips(x))
-    if len(strips) == 1:
-        return torch.add(a * x.to(wide), y.to(wide), alpha=b).to(dtype)
-    out = torch.empty_like(x, dtype=dtype)
-    for rows in strips:
-        out[:, rows] = torch.add(a * x[:, rows].to(wide), y[:, rows].to(wide), alpha=b)
-    return out
+def combine(a: float, x: Tensor, b: float, y: Tensor) -> tuple[float, Tensor]:
+    """(w, z) with wz = a·x + b·y, rounded once: torch adds half precisions in float32 only as x + t(y − x).
+
+    Where that would cancel (a + b near 0) the sum is formed in float32.
+    """
+    if x.dtype.itemsize >= 4:
+        return 1.0, torch.add(a * x, y, alpha=b)
+    if abs(a + b) > CANCELLED * max(abs(a), abs(b)):
+        return a + b, torch.lerp(x, y, b / (a + b))
+    return 1.0, torch.add(a * x.float(), y.float(), alpha=b).to(x.dtype)
 
 
 def _single(x: Tensor, y: Tensor, add: Tensor | None, beta: float, alpha: float, out: Tensor | None = None) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lmo.balls.base import safe_divide
-from lmo.oracles.strips import row_strips
+from lmo.oracles.strips import row_strips, widened
 
 
 class Prepared(NamedTuple):
@@ -47,19 +48,23 @@ def trace(x: Tensor) -> Tensor:
 
 
 def squares(x: Tensor) -> Tensor:
-    """Σ x², per matrix (n,), float64: rows are added up in float32 or better (float32 sums of n² lose 1e-5)."""
-    wide = torch.promote_types(x.dtype, torch.float32)  # a cast and a norm: faster than a norm that casts
-    x = x.mT if transposed(x) else x
-    norms = [torch.linalg.vector_norm(x[:, rows].to(wide), dim=-1) for rows in row_strips(x)]
-    return _joined(norms).double().square().sum(-1)
+    """Σ x², per matrix (n,), float64; see `inner`."""
+    return _summed((_dot(a, a),) for a in _wide(x))[0]
 
 
 def inner(x: Tensor, y: Tensor) -> Tensor:
-    """⟨x, y⟩ per matrix (n,), float64: rows are added up in float32 or better, as in `squares`."""
-    wide = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
-    x, y = (x.mT, y.mT) if transposed(x) else (x, y)
-    parts = [torch.linalg.vecdot(x[:, rows].to(wide), y[:, rows].to(wide)) for rows in row_strips(x)]
-    return _joined(parts).sum(-1, dtype=torch.float64)
+    """⟨x, y⟩ per matrix (n,), float64.
+
+    Strips of `strips.ENTRIES` are added up in float32 or better, then in float64 (float32 sums of n² lose 1e-4).
+    """
+    return _summed((_dot(a, b),) for a, b in zip(_wide(x, 0), _wide(y, 1, like=x), strict=True))[0]
+
+
+def pair_sums(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Σ x², ⟨x, y⟩, Σ y² as `squares` and `inner` give them, reading x and y once."""
+    strips = zip(_wide(x, 0), _wide(y, 1, like=x), strict=True)
+    first, mixed, second = _summed((_dot(a, a), _dot(a, b), _dot(b, b)) for a, b in strips)
+    return first, mixed, second
 
 
 def transposed(x: Tensor) -> bool:
@@ -67,5 +72,25 @@ def transposed(x: Tensor) -> bool:
     return x.stride(-1) > x.stride(-2)
 
 
-def _joined(strips: list[Tensor]) -> Tensor:
-    return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-1)
+def _wide(x: Tensor, slot: int | None = None, like: Tensor | None = None) -> Iterator[Tensor]:
+    """Strips of x (n, a, b) as rows (n, k), in float32 or better; cut as those of `like`, in its memory layout.
+
+    Strips of one slot may share memory: use one before asking for the next. No slot: none do.
+    """
+    if transposed(x if like is None else like):
+        x = x.mT
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return (widened(x[:, rows].reshape(x.shape[0], -1), wide, slot) for rows in row_strips(x))
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Of rows (n, k); the kernel for two vectors is faster than that for a batch of one."""
+    if x.dtype != y.dtype:
+        wide = torch.promote_types(x.dtype, y.dtype)
+        x, y = x.to(wide), y.to(wide)
+    return torch.dot(x[0], y[0]).unsqueeze(0) if x.shape[0] == 1 else torch.linalg.vecdot(x, y)
+
+
+def _summed(strips: Iterator[tuple[Tensor, ...]]) -> Tensor:
+    """Each of the sums over all strips, (sums, n), float64."""
+    return torch.stack([torch.stack(sums) for sums in strips]).sum(0, dtype=torch.float64)

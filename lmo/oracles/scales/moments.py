@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.scales.base import Prepared, Scale, divide, inner, squares, trace
+from lmo.oracles.scales.base import Prepared, Scale, divide, pair_sums, trace
 
-SETTLED = 2.0**-45  # a step of Newton's iteration that changes y by less is the last one
-ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it, the moments summed in float32 or better
+SETTLED = 2.0**-45  # a step of Newton's iteration that changes y by less is the last one, in any precision
+ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it
+SUMMING = 2**7  # roundings of float32 or better: the relative error of sums of up to 2¹⁷ squares, all equal (the worst)
 
 
 class Moments(NamedTuple):
@@ -41,18 +42,18 @@ class Moments(NamedTuple):
         return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], self.square[rows])
 
 
-def moments(x: Tensor) -> Moments:
+def moments(x: Tensor, gram: Tensor | None = None) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
-    gram = symmetric_product(x, x)
+    gram = symmetric_product(x, x) if gram is None else gram
     square = symmetric_product(gram, gram)
-    t1, t2, t3, t4 = on_host(trace(gram), squares(gram), inner(gram, square), squares(square))
+    t1, t2, t3, t4 = on_host(trace(gram), *pair_sums(gram, square))
     return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, x.dtype), gram, square)
 
 
 def sigma_bound(t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     """σ̄ ≥ σ_max from moments whose products were rounded to `dtype`; shape (n,)."""
     wide = torch.promote_types(dtype, torch.float32)
-    slack = max(ROUNDINGS * torch.finfo(wide).eps, 2.0**-40)
+    slack = max(SUMMING * torch.finfo(wide).eps, 2.0**-40)
     return largest(t2, t3, t4, ROUNDINGS * torch.finfo(dtype).eps, slack)
 
 
@@ -72,8 +73,10 @@ def largest(
     All three brackets are sums over the other singular values, so σ_max satisfies it. In y = σ² left minus right
     is f(y) = t2·t4 − t3² − t4y² + 2t3y³ − t2y⁴, concave for y ≥ t3/t2, where the largest root lies: Newton's steps
     from above stay above it (and halve the distance at least, to the double root of a plateau). slack: the relative
-    error of the moments, as the inequality is tight on a plateau. Shape (n,); 0 where t4 = 0.
+    error of the moments, as the inequality is tight on a plateau. A step much smaller than `rounding`, which is added
+    to σ², is the last. Shape (n,); 0 where t4 = 0.
     """
+    settled = max(rounding / 16, SETTLED)
     unit = np.where(t4 > 0, t4, 1) ** 0.25  # y in units of t4^¼
     a2 = t2 / unit**2 * (1 + slack)
     a3 = np.minimum(t3 / unit**3 * (1 - slack), a2)
@@ -83,8 +86,8 @@ def largest(
         value = a2 * a4 - a3 * a3 - y * y * (a4 - y * (2 * a3 - y * a2))
         slope = -y * (2 * a4 - y * (6 * a3 - y * (4 * a2)))
         lower = np.where((value < 0) & (slope < 0), np.maximum(y - value / slope, 0), y)
-        settled, y = bool((y - lower <= SETTLED * y).all()), lower
-        if settled:
+        last, y = bool((y - lower <= settled * y).all()), lower
+        if last:
             break
     return np.where(t4 > 0, np.sqrt((1 + rounding) * y * unit), 0)
 
