@@ -17,7 +17,7 @@ from lmo.oracles.plans import ERROR, PLANS, Plan, further, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.rounding import exactly_scaled
-from lmo.oracles.scales.base import inner, squares, trace
+from lmo.oracles.scales.base import inner, pair_sums, squares, trace
 from lmo.oracles.scales.moments import Moments, moments, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.schedule import divided
@@ -27,6 +27,7 @@ LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all ent
 REACH = (2.0**-8, 2.0**12)  # ‖x‖_F for which float32 holds the squares of (x xᵀ)² that matter
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
+FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
 
 
@@ -71,8 +72,7 @@ class MomentTuned(Oracle):
         return answer.mT if tall else answer, memory
 
     def _minus_polar(self, m: Tensor) -> Tensor:
-        x, m, power, gram = in_reach(m, self.dtype or m.dtype)
-        found = moments(x, gram)
+        x, m, power, found = in_reach(m, self.dtype or m.dtype)
         plans = plans_for(found, self.tail)
         if (plans == plans[0]).all():
             return self._iterate(x, m, power, found, PLANS[plans[0]])
@@ -105,18 +105,17 @@ class MomentTuned(Oracle):
         return out
 
 
-def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray, Tensor]:
-    """(x = m·power in `dtype`, m, power, x xᵀ), powers of two (n,) that bring ‖x‖_F into `REACH`; near 8 in float16.
+def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray, Moments]:
+    """(x = m·power in `dtype`, m, power, moments of x), powers (n,) of 2; ‖x‖_F in `REACH`, or near 8 in float16.
 
     No square of a product overflows or vanishes then. An m whose own squares do is scaled first, by a power of two.
     """
     short = torch.float16 in (dtype, m.dtype)  # its range is
-    if not short:  # most often nothing is to be done, and the trace of the product says so
+    if not short:  # most often nothing is to be done, and the moments say so
         x = m.to(dtype)
-        gram = symmetric_product(x, x)
-        (square,) = on_host(trace(gram))
-        if ((square > REACH[0] ** 2) & (square < REACH[1] ** 2)).all():
-            return x, m, np.ones(m.shape[0]), gram
+        found = moments(x)
+        if ((found.t1 > REACH[0] ** 2) & (found.t1 < REACH[1] ** 2)).all():
+            return x, m, np.ones(m.shape[0]), found
     (size,) = np.sqrt(on_host(squares(m)))
     if not ((size > LEAST) & (size < 1 / LEAST)).all():
         m = exactly_scaled(m)
@@ -124,7 +123,7 @@ def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray,
     fine = (size == 0) | (size > REACH[0]) & (size < REACH[1]) & (not short)
     power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(fine, 1, size))))
     x = _times(m, power, dtype, short)
-    return x, m, power, symmetric_product(x, x)
+    return x, m, power, moments(x)
 
 
 def _times(m: Tensor, power: np.ndarray, dtype: torch.dtype, short: bool) -> Tensor:
@@ -149,7 +148,7 @@ def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[t
     return found
 
 
-def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, np.ndarray]:
+def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
     """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps."""
     wide = x.shape[-1] >= WIDE * x.shape[-2]
     blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
@@ -167,30 +166,37 @@ def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -
         factor, last = gram_factor(symmetric_product(y, y), block)
         y = factor.times(y)
     if len(polynomials) == 1:
-        return y, found.t1 / unit**2
-    return y, on_host(trace(last))[0]
+        return y, torch.from_numpy(found.t1 / unit**2).to(x.device)
+    return y, trace(last)
 
 
-def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, np.ndarray]:
+def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, Tensor]:
     """p(x), and ‖x‖_F²."""
     gram = symmetric_product(x, x)
     factor, _ = gram_factor(gram, (polynomial,))
-    return factor.times(x), on_host(trace(gram))[0]
+    return factor.times(x), trace(gram)
 
 
 def unconverged(
-    m: Tensor, y: Tensor, before: np.ndarray, sigma_max: np.ndarray, low: float, nuclear: np.ndarray, tail: float
+    m: Tensor, y: Tensor, before: Tensor, sigma_max: np.ndarray, low: float, nuclear: np.ndarray, tail: float
 ) -> np.ndarray:
     """Whether σ < low·σ̄ can account for an ε above `tail`, estimated from the answer y to m; shape (n,).
 
     N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
-    Σσ is at least `nuclear`; only where that decides nothing, ⟨m, −y⟩ estimates it, in a pass over m.
+    Σσ is at least `nuclear`, and close to it where the spectrum is flat; where that decides nothing, ⟨m, −y⟩
+    estimates it. before: ‖·‖_F² of what went into the last step, (n,).
     """
-    (size,) = on_host(squares(y))
-    count = np.minimum(y.shape[-2] - size, 3 * (size - before)).clip(min=0)
+    if low < FLAT:  # ⟨m, y⟩ is likely to be needed: y is read once for both sums
+        sums = on_host(*pair_sums(y, m)[:2], before)
+        size, alignment, before_it = sums[0], -sums[1], sums[2]
+    else:
+        size, before_it = on_host(squares(y), before)
+        alignment = None
+    count = np.minimum(y.shape[-2] - size, 3 * (size - before_it)).clip(min=0)
     lost = count * sigma_max * low / (4 * (1 - ERROR))
     weak = lost > tail * nuclear
     if weak.any():
-        (alignment,) = on_host(-inner(m, y))
+        if alignment is None:
+            (alignment,) = on_host(-inner(m, y))
         weak &= lost > tail * alignment
     return np.asarray(weak)

@@ -42,12 +42,13 @@ class Moments(NamedTuple):
         return Moments(t1, t2, t3, t4, sigma_max, self.gram[rows], self.square[rows])
 
 
-def moments(x: Tensor, gram: Tensor | None = None) -> Moments:
+def moments(x: Tensor) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
-    gram = symmetric_product(x, x) if gram is None else gram
+    gram = symmetric_product(x, x)
     square = symmetric_product(gram, gram)
     t1, t2, t3, t4 = on_host(trace(gram), *pair_sums(gram, square))
-    return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, x.dtype), gram, square)
+    with np.errstate(all="ignore"):  # x out of reach of its squares
+        return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, x.dtype), gram, square)
 
 
 def sigma_bound(t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, dtype: torch.dtype) -> np.ndarray:
