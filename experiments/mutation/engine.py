@@ -1,0 +1,123 @@
+"""Makes every mutant of a theorem and finds out what notices it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+
+from bounds.chain import BrokenChain
+from bounds.symbols import BY_SYMBOL, STEP_VARIABLES
+from bounds.theorem import Theorem
+from experiments.mutation.nodes import changes
+from experiments.mutation.quick import differ, failure
+from experiments.mutation.sites import WORDS, Site, put, sites, with_part
+from experiments.refutation.search import search
+from experiments.refutation.target import target
+
+STATUSES = ("check", "run", "equivalent", "survived")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A theorem with one thing changed. where: the field, down to the formula; what: the change.
+
+    original, changed: the formulas, None for a word.
+    """
+
+    theorem: Theorem
+    where: str
+    what: str
+    field: str
+    original: sp.Expr | None
+    changed: sp.Expr | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """status: noticed by a "check" or a "run", "equivalent" (it says the same), or "survived". by: what, or why."""
+
+    theorem: str
+    where: str
+    what: str
+    status: str
+    by: str
+
+
+def table_symbols(theorem: Theorem, formula: sp.Expr, every: bool) -> list[sp.Symbol]:
+    """What a symbol of the formula may be confused with: the theorem's own constants, or every one of the table.
+
+    For a formula of the step, its columns besides.
+    """
+    own = {s for site in sites(theorem) if isinstance(site.value, sp.Basic) for s in site.value.free_symbols}
+    constants = own - STEP_VARIABLES | (set(BY_SYMBOL) if every else set())
+    columns = STEP_VARIABLES & own if formula.free_symbols & STEP_VARIABLES else set()
+    return sorted(constants | columns, key=str)
+
+
+def mutants(theorem: Theorem, every: bool = True) -> Iterator[Mutant]:
+    """All mutants of a theorem; `every`: with each symbol of the table in the place of each symbol."""
+    for site in sites(theorem):
+        field = str(site.path[0])
+        if isinstance(site.value, sp.Basic):
+            for change in changes(site.value, table_symbols(theorem, site.value, every)):
+                mutant = put(theorem, site.path, change.formula)
+                yield Mutant(mutant, str(site), change.what, field, site.value, change.formula)
+        else:
+            for other in _words(site):
+                mutant = put(theorem, site.path, other)
+                yield Mutant(mutant, str(site), f"{site.value!r} → {other!r}", field, None, None)
+    yield from _wrong_parts(theorem, every)
+
+
+def _words(site: Site) -> Iterable[object]:
+    if isinstance(site.value, int) and not isinstance(site.value, bool):
+        return [site.value + 1, site.value - 1, 2 * site.value]
+    return [word for word in WORDS[str(site.path[-1])] if word != site.value]
+
+
+def _wrong_parts(theorem: Theorem, every: bool) -> Iterator[Mutant]:
+    """Wrong parts of the momentum error with the claim that follows from them."""
+    for name, formula in theorem.proof.memory.parts() if theorem.proof.memory else ():
+        for change in changes(formula, table_symbols(theorem, formula, every)):
+            try:
+                mutant = with_part(theorem, name, change.formula)
+            except (BrokenChain, ValueError):
+                continue
+            yield Mutant(mutant, f"memory part {name}", change.what, "memory", formula, change.formula)
+
+
+def judge(mutant: Mutant, seconds: float) -> Verdict:
+    """What notices the mutant: rational points, all checks, then an attack of so many seconds."""
+
+    def verdict(status: str, by: str) -> Verdict:
+        return Verdict(mutant.theorem.name, mutant.where, mutant.what, status, by)
+
+    try:
+        seen = failure(mutant.theorem, mutant.field)
+    except (ValueError, TypeError, ArithmeticError, AttributeError, KeyError):
+        seen = None  # the checks themselves say what is wrong with it
+    if seen:
+        return verdict("check", seen)
+    if mutant.original is not None and mutant.changed is not None and says_the_same(mutant.original, mutant.changed):
+        return verdict("equivalent", "equal at rational points, and by simplification")
+    failed = [check.name for check in mutant.theorem.check() if not check.passed]
+    if failed:
+        return verdict("check", failed[0])
+    return _attacked(mutant, seconds, verdict)
+
+
+def says_the_same(left: sp.Expr, right: sp.Expr) -> bool:
+    """Whether a change is none: equal at rational points and after simplification."""
+    return not differ(left, right) and sp.simplify(left - right) == 0
+
+
+def _attacked(mutant: Mutant, seconds: float, verdict) -> Verdict:  # type: ignore[no-untyped-def]
+    try:
+        state = search(target(mutant.theorem), seconds)
+    except ValueError as error:
+        return verdict("survived", f"passes the checks; no attack: {error}")
+    if state.refuted:
+        return verdict("run", "refuted by a counterexample")
+    return verdict("survived", f"passes the checks; attacks reached {state.tightest:.4f} of the bound")
