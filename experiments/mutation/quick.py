@@ -1,7 +1,7 @@
 """What can be seen at a few rational points: whether a mutant says something else, and whether a check must fail.
 
-The same conditions as in `bounds.check`, numerically and without explanations, so that thousands of mutants take minutes;
-`tests/mutants/test_every_constant.py` compares a sample with `Theorem.check`.
+The same conditions as in `bounds.check`, numerically and without explanations, so that thousands of mutants take
+minutes; `tests/mutants/test_every_constant.py` compares a sample with `Theorem.check`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bounds.symbols import BY_SYMBOL, K, b, c, epsilon, eta, gamma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
-_POINTS = 3
+_POINTS = 6
 _FAR = 1e-9  # relative: a difference above this is no rounding
 _DIGITS = 30
 Point = dict[sp.Symbol, sp.Expr]
@@ -29,12 +29,14 @@ def points(symbols: frozenset[sp.Symbol]) -> tuple[Point, ...]:
     source, found = random.Random(1), []
     for _ in range(_POINTS):
         point: Point = {}
-        for symbol in sorted(symbols | ({epsilon} if c in symbols else set()) | ({eta} if b in symbols else set()), key=str):
+        for symbol in sorted(
+            symbols | ({epsilon} if c in symbols else set()) | ({eta} if b in symbols else set()), key=str
+        ):
             constant = BY_SYMBOL.get(symbol)
             small = symbol is eta or (constant is not None and (constant.at_most == 1 or constant.below == 1))
             point[symbol] = sp.Rational(source.randint(3, 94), 97) if small else sp.Rational(source.randint(5, 400), 37)
             if symbol is K:
-                point[symbol] = sp.Integer(source.randint(2, 60))
+                point[symbol] = sp.Integer(source.choice((1, 2, 5, 60)))  # both branches of a maximum come up
         point |= {s: v for s, v in ((b, 1 + point.get(eta, 0)), (c, 1 - point.get(epsilon, 0))) if s in symbols}
         found.append(point)
     return tuple(found)
