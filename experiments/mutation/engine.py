@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 
+import numpy as np
 import sympy as sp
 
 from bounds import check as checks
@@ -33,15 +35,21 @@ STATUSES = ("check", "run", "equivalent", "true", "survived")
 class Mutant:
     """A theorem with one thing changed. where: the field, down to the formula; what: the change.
 
-    original, changed: the formulas, None for a word.
+    original, changed: the formulas, None for a word. build: makes the changed theorem.
     """
 
-    theorem: Theorem
+    name: str
     where: str
     what: str
     field: str
     original: sp.Expr | None
     changed: sp.Expr | None
+    build: Callable[[], Theorem]
+
+    @cached_property
+    def theorem(self) -> Theorem:
+        """The changed theorem. `BrokenChain`, `ValueError`: no statement at all follows from the change."""
+        return self.build()
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,27 @@ def table_symbols(theorem: Theorem, formula: sp.Expr, every: bool) -> list[sp.Sy
 
 def mutants(theorem: Theorem, every: bool = True) -> Iterator[Mutant]:
     """All mutants of a theorem; `every`: with each symbol of the table in the place of each symbol."""
-    for site in sites(theorem):
-        field = str(site.path[0])
-        if isinstance(site.value, sp.Basic):
-            for change in changes(site.value, table_symbols(theorem, site.value, every)):
-                mutant = put(theorem, site.path, change.formula)
-                yield Mutant(mutant, str(site), change.what, field, site.value, change.formula)
-        else:
-            for other in _words(site):
-                mutant = put(theorem, site.path, other)
-                yield Mutant(mutant, str(site), f"{site.value!r} → {other!r}", field, None, None)
-    yield from _wrong_parts(theorem, every)
+    for group in groups(theorem, every):
+        yield from group()
+
+
+def groups(theorem: Theorem, every: bool = True) -> list[Callable[[], Iterator[Mutant]]]:
+    """The same as one function for each formula, word and part of the momentum error."""
+    parts = theorem.proof.memory.parts() if theorem.proof.memory else ()
+    at_sites = [partial(_of_site, theorem, site, every) for site in sites(theorem)]
+    return [*at_sites, *(partial(_of_part, theorem, name, formula, every) for name, formula in parts)]
+
+
+def _of_site(theorem: Theorem, site: Site, every: bool) -> Iterator[Mutant]:
+    field = str(site.path[0])
+    if isinstance(site.value, sp.Basic):
+        for change in changes(site.value, table_symbols(theorem, site.value, every)):
+            build = partial(put, theorem, site.path, change.formula)
+            yield Mutant(theorem.name, str(site), change.what, field, site.value, change.formula, build)
+    else:
+        for other in _words(site):
+            build = partial(put, theorem, site.path, other)
+            yield Mutant(theorem.name, str(site), f"{site.value!r} → {other!r}", field, None, None, build)
 
 
 def _words(site: Site) -> Iterable[object]:
@@ -90,25 +108,29 @@ def _words(site: Site) -> Iterable[object]:
     return [word for word in WORDS[str(site.path[-1])] if word != site.value]
 
 
-def _wrong_parts(theorem: Theorem, every: bool) -> Iterator[Mutant]:
+def _of_part(theorem: Theorem, name: str, formula: sp.Expr, every: bool) -> Iterator[Mutant]:
     """Wrong parts of the momentum error with the claim that follows from them."""
-    for name, formula in theorem.proof.memory.parts() if theorem.proof.memory else ():
-        for change in changes(formula, table_symbols(theorem, formula, every)):
-            try:
-                mutant = with_part(theorem, name, change.formula)
-            except (BrokenChain, ValueError):
-                continue
-            yield Mutant(mutant, f"memory part {name}", change.what, "memory", formula, change.formula)
+    for change in changes(formula, table_symbols(theorem, formula, every)):
+        build = partial(with_part, theorem, name, change.formula)
+        yield Mutant(theorem.name, f"memory part {name}", change.what, "memory", formula, change.formula, build)
 
 
 def judge(mutant: Mutant, seconds: float) -> Verdict:
     """What notices the mutant: rational points, all checks, then an attack of so many seconds."""
+    with np.errstate(all="ignore"):  # what a mutant cannot evaluate is a finding, no warning
+        return _judged(mutant, seconds)
 
+
+def _judged(mutant: Mutant, seconds: float) -> Verdict:
     def verdict(status: str, by: str) -> Verdict:
-        return Verdict(mutant.theorem.name, mutant.where, mutant.what, status, by)
+        return Verdict(mutant.name, mutant.where, mutant.what, status, by)
 
     try:
-        seen = failure(mutant.theorem, mutant.field)
+        theorem = mutant.theorem
+    except (BrokenChain, ValueError) as error:
+        return verdict("check", f"no statement follows: {error}")
+    try:
+        seen = failure(theorem, mutant.field)
     except (ValueError, TypeError, ArithmeticError, AttributeError, KeyError):
         seen = None  # the checks themselves say what is wrong with it
     if seen:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from functools import lru_cache
 
+import numpy as np
 import sympy as sp
 
 from bounds.chain import BrokenChain, Chain
@@ -58,7 +59,8 @@ def _apart(left: sp.Expr, right: sp.Expr, point: Point) -> bool:
 def value_at(formula: sp.Expr, point: Mapping[sp.Symbol, sp.Expr]) -> complex | None:
     """The number, None where it is none."""
     try:
-        value = complex(sp.N(formula.xreplace(dict(point)), _DIGITS))
+        with np.errstate(all="ignore"):  # a mutant may leave the domain of a function of numpy's
+            value = complex(sp.N(formula.xreplace(dict(point)), _DIGITS))
     except (TypeError, ValueError, ArithmeticError):
         return None
     return value if abs(value) < 1e300 else None
