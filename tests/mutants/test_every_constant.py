@@ -15,7 +15,7 @@ from bounds import check as checks
 from bounds.assumptions import Describes
 from bounds.symbols import K, L, alpha, b, c, gamma, lam, sigma
 from experiments.mutation import engine
-from experiments.mutation.__main__ import KILLED, line, main, rate, verdicts
+from experiments.mutation.command import KILLED, line, main, rate, verdicts
 from experiments.mutation.engine import Mutant, Verdict, first_failure, groups, judge, mutants
 from experiments.mutation.nodes import changes, positions, replaced
 from experiments.mutation.quick import differ, failure
