@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: verify test test-long lint benchmarks clean
+.PHONY: verify test test-long mutants lint benchmarks clean
 
 verify: $(VENV)/installed
 	$(BIN)/lmo verify
@@ -14,6 +14,9 @@ test: $(VENV)/installed-dev
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m long
+
+mutants: $(VENV)/installed-dev
+	$(BIN)/python -m experiments.mutation
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

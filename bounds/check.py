@@ -14,7 +14,7 @@ from bounds import evaluate, layers
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import g
 from bounds.memory import StartFactor, finite_sums, units
-from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma
+from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, lam, sigma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
@@ -37,6 +37,8 @@ def check(theorem: Theorem) -> list[Check]:
         check_chain,
         check_weights,
         check_memory,
+        check_metric,
+        check_largest_step,
         check_tuning,
         check_value,
         check_limits,
@@ -44,10 +46,10 @@ def check(theorem: Theorem) -> list[Check]:
         check_monotone,
         check_vacuity,
     ]
-    return [_guarded(run, theorem) for run in checks]
+    return [guarded(run, theorem) for run in checks]
 
 
-def _guarded(run: Callable[[Theorem], Check], theorem: Theorem) -> Check:
+def guarded(run: Callable[[Theorem], Check], theorem: Theorem) -> Check:
     """A check that a broken statement cannot even evaluate has failed."""
     try:
         with np.errstate(all="ignore"):
@@ -147,7 +149,9 @@ def check_memory(theorem: Theorem) -> Check:
     """The momentum's recursion splits as claimed, and the parts dominate (and for long runs reach) its exact sums."""
     memory = theorem.proof.memory
     if memory is None:
-        return Check("momentum error", True, "no momentum")
+        forgotten = theorem.method.momentum != "none"
+        detail = "the method has momentum, the chain nothing that bounds its error" if forgotten else "no momentum"
+        return Check("momentum error", not forgotten, detail)
     for name, zero in memory.proof():
         if zero != 0:
             return Check("momentum error", False, f"{name}: {zero} should be 0")
@@ -166,6 +170,31 @@ def check_memory(theorem: Theorem) -> Check:
                 detail = f"inequality `{name}` is not the sum it stands for: {claimed:.4g}, {exact:.4g}"
                 return Check("momentum error", False, detail)
     return Check("momentum error", True, f"{', '.join(parts)}: they bound the momentum's own sums, and reach them")
+
+
+def check_metric(theorem: Theorem) -> Check:
+    """The metric is what the chain bounds: a floor says nothing of the average, an expectation nothing of one run."""
+    closing, metric = theorem.proof.closing, theorem.metric
+    if closing.floor is not None and metric.over != "minimum":
+        detail = f"the closing rule has a floor, {closing.floor}, so it bounds the minimum, not the {metric.over}"
+        return Check("metric", False, detail)
+    bounded = getattr(closing, "of_step", g)
+    if bounded != metric.of_step:
+        return Check("metric", False, f"the chain bounds {bounded} at every step, the claim is about {metric.of_step}")
+    parts = theorem.proof.memory.parts() if theorem.proof.memory else ()
+    if not theorem.expectation and any(sigma in part.free_symbols for _, part in parts):
+        return Check("metric", False, "the chain takes an expectation over the noise, the claim does not")
+    return Check("metric", True, f"{'E ' if theorem.expectation else ''}{theorem.metric.words()}")
+
+
+def check_largest_step(theorem: Theorem) -> Check:
+    """With decay at a fixed step the iterates stay in their ball, of radius b/λ, exactly while 1 − λγ ≥ 0."""
+    largest = theorem.step_at_most
+    if not theorem.method.decay or theorem.step is not gamma:
+        return Check("largest step", True, "none is needed" if largest is None else f"{largest}, as the statement says")
+    if largest is None or not identical(largest, 1 / lam):
+        return Check("largest step", False, f"x⁺ = (1 − λγ)x + γd̂ keeps to its ball for γ <= 1/λ, not {largest}")
+    return Check("largest step", True, f"{largest}: the iterates stay in the ball of radius b/λ")
 
 
 def check_tuning(theorem: Theorem) -> Check:
@@ -257,11 +286,23 @@ def check_value(theorem: Theorem) -> Check:
 def check_limits(theorem: Theorem) -> Check:
     """The stated special cases come out of the claim."""
     for substitutions, expected in theorem.limits:
+        for symbol, at in substitutions.items():
+            if sp.sympify(at).is_number and not _within(symbol, sp.sympify(at)):
+                return Check("limits", False, f"{symbol} = {at} is not a value that {symbol} can have")
         value = theorem.claim.subs(substitutions)
         branches = value.args if isinstance(value, sp.Max) else (value,)
         if not all(identical(branch, expected) for branch in branches):
             return Check("limits", False, f"at {dict(substitutions)} the claim is {sp.simplify(value)}, not {expected}")
     return Check("limits", True, f"{len(theorem.limits)} special case(s)")
+
+
+def _within(symbol: sp.Symbol, value: sp.Expr) -> bool:
+    """Whether a number keeps the rule of a constant; b and c are above 0."""
+    rule = BY_SYMBOL.get(symbol)
+    if rule is None:
+        return bool(value > 0)
+    limits = ((rule.above, sp.Gt), (rule.at_least, sp.Ge), (rule.below, sp.Lt), (rule.at_most, sp.Le))
+    return all(bool(holds(value, limit)) for limit, holds in limits if limit is not None)
 
 
 def check_units(theorem: Theorem) -> Check:

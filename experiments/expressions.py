@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from bounds.memory import ZeroStart
+from bounds.memory import FACTORS
 from bounds.symbols import CONSTANTS, b, c
 from lmo.names import unknown_name
 
@@ -35,7 +35,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {  # name → function, n
     "min": (sp.Min, 0),
     "Max": (sp.Max, 0),
     "Min": (sp.Min, 0),
-    "ZeroStart": (ZeroStart, 2),
+    **{factor.__name__: (factor, 2) for factor in FACTORS},  # of shipped claims
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

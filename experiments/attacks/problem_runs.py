@@ -140,4 +140,6 @@ def _first(value: Any) -> float:
 def _width(samples: np.ndarray, largest: float) -> float:
     """As `experiments.refutation.score.bernstein`; the gradient norm changes by at most Lγ(1 + η) a step."""
     odds, n = float(np.log(2e6 / TABLE_ERROR)), samples.size  # a million settings a search
+    if n < 2:
+        return 0.0  # gradients are exact
     return float(np.sqrt(2 * samples.var(ddof=1) * odds / n) + 7 * largest * odds / (3 * (n - 1)))

@@ -10,12 +10,15 @@ from experiments.attacks.base import Attack, errors, log_uniform, pick
 from experiments.refutation.candidates import Candidates, complete
 from experiments.refutation.target import Target
 
+_DIMENSIONS = (1, 1, 1, 2, 2, 16)
+
 
 class UnluckyNoise(Attack):
     """g = ∇f + ξ is just below 0 with probability p, and ∇f/(1 − p) else: σ = ∇f√(p/(1 − p)).
 
     With answers of length b where they point uphill and c elsewhere the run makes no progress at p = c/(b + c), so
     ‖∇f‖ stays at σ√(b/c): half of S2's floor qσ/c at b = c. A slope of the gradient's size besides makes Δ count.
+    In many dimensions of ℓ∞ every coordinate does so, and ‖∇f‖₁ is ρ = √d times what one of them has: claims without ρ.
     """
 
     name: ClassVar[str] = "unlucky noise"
@@ -28,7 +31,7 @@ class UnluckyNoise(Attack):
         self, target: Target, rng: np.random.Generator, steps: int, size: int, pool: list[Candidates]
     ) -> Candidates | None:
         low, high = errors(target, rng, size)
-        ball, d = pick(rng, target.balls), int(rng.integers(1, 3))
+        ball, d = pick(rng, target.balls), int(rng.choice(_DIMENSIONS))
         d = 1 if ball == "l2" else d
         curvature = log_uniform(rng, 1e-4, 1, (size, 1)) * np.ones((size, d))
         slope = log_uniform(rng, 0.3, 30, (size, 1)) * np.ones((size, d)) * curvature

@@ -12,13 +12,14 @@ import sympy as sp
 import bounds
 from bounds import evaluate
 from bounds.assumptions import Setting
-from bounds.symbols import alpha, b, c, delta, epsilon, eta, gamma
+from bounds.symbols import COLUMNS, alpha, b, c, delta, epsilon, eta, gamma
 from bounds.theorem import Theorem
 from experiments.expressions import parse, write
 from experiments.refutation.simulate import Rules
 
 MOMENTA = ("none", "ema", "nesterov")
 METRICS = ("mean", "minimum")
+STEPS = ("fixed", "adaptive")
 BALLS = ("l-inf", "l2")
 KNOWN = {
     "initial_gap",
@@ -55,8 +56,12 @@ class Target:
         return tuple(code for symbol, code in ((gamma, "step_size"), (alpha, "alpha")) if symbol in symbols)
 
     def bound(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The claim at these constants."""
-        return evaluate.value(self.theorem.claim, numbers)
+        """The claim at these constants; ∞ where the statement does not allow so large a step."""
+        value = evaluate.value(self.theorem.claim, numbers)
+        largest = self.theorem.step_at_most
+        if largest is None:
+            return value
+        return np.where(numbers["step_size"] <= evaluate.value(largest, numbers), value, np.inf)
 
     def tuned(self, numbers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The parameters that the claim does not contain, as its tuning says; "step_size", "alpha"."""
@@ -86,6 +91,10 @@ def target(theorem: Theorem) -> Target:
     for what, value, known in (("momentum", method.momentum, MOMENTA), ("metric", theorem.metric.over, METRICS)):
         if value not in known:
             raise ValueError(f"{about}: no attack knows the {what} {value!r}; known: {', '.join(known)}")
+    if method.step not in STEPS:
+        raise ValueError(f"{about}: no attack knows the step {method.step!r}; known: {', '.join(STEPS)}")
+    if theorem.metric.of_step != COLUMNS["gradient_norm"]:
+        raise ValueError(f"{about}: no attack measures {theorem.metric.words()}")
     if method.decay:
         raise ValueError(f"{about}: no attack has weight decay")
     tunings = [value for symbol, value in theorem.tuning.items() if symbol not in claim.free_symbols]

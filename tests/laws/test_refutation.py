@@ -100,12 +100,10 @@ def test_a_wrong_term_is_found(theorem: Theorem) -> None:
     assert state.refuted
 
 
-# Second readings. `refute` writes and simulates neither sums over layers nor Nesterov's zero start yet.
-
-UNWRITTEN = ("layer-wise", "layer-wise-fixed", "nesterov-zero")
+# Second readings
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in UNWRITTEN])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_simulator_is_a_loop_in_plain_python(name: str) -> None:
     aim, rng, seen = target(bounds.theorems[name]), np.random.default_rng(8), 0
     for attack in attacks_on(aim):
@@ -261,7 +259,7 @@ def test_formulas_are_read_with_all_three_kinds_of_names() -> None:
     assert parse("λ + weight_decay") == 2 * CONSTANTS["weight_decay"].symbol
 
 
-@pytest.mark.parametrize("name", [n for n in bounds.theorems if n not in UNWRITTEN])
+@pytest.mark.parametrize("name", NAMES)
 def test_claims_survive_being_written_and_read(name: str) -> None:
     claim = bounds.theorems[name].claim
     assert sp.simplify(parse(write(claim)) - claim) == 0

@@ -1,0 +1,161 @@
+"""The mutation engine: it finds every formula, changes it in every small way, and says what notices the change."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from unittest import mock
+
+import pytest
+import sympy as sp
+
+import bounds
+from bounds import check as checks
+from bounds.assumptions import Describes
+from bounds.symbols import K, L, alpha, b, c, gamma, lam, sigma
+from experiments.mutation import engine
+from experiments.mutation.command import KILLED, line, main, rate, verdicts
+from experiments.mutation.engine import Mutant, Verdict, first_failure, groups, judge, mutants
+from experiments.mutation.nodes import changes, positions, replaced
+from experiments.mutation.quick import differ, failure
+from experiments.mutation.sites import put, sites
+
+NAMES = list(bounds.theorems)
+_SAMPLE = 6  # mutants of each theorem in the short version
+_d1, _h, _s1, _s2 = (bounds.theorems[name] for name in ("D1", "D1-H", "S1", "S2"))
+
+
+def sample(name: str, count: int) -> Iterator[Mutant]:
+    """One mutant of each of so many fields."""
+    source = random.Random(name)
+    for group in source.sample(groups(bounds.theorems[name], every=False), count):
+        yield source.choice(list(group()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_of_mutants_is_killed(name: str) -> None:
+    survivors = [v for v in (judge(m, 5.0) for m in sample(name, _SAMPLE)) if v.status == "survived"]
+    assert survivors == []
+
+
+@pytest.mark.parametrize("name", ["D1", "D1-H", "D2", "S2", "layer-wise-fixed"])
+def test_what_rational_points_kill_is_killed_by_the_checks(name: str) -> None:
+    mutant = next(m for m in sample(name, 8) if m.field in ("claim", "proof") and failure(m.theorem, m.field))
+    assert first_failure(mutant.theorem) is not None, (mutant.where, mutant.what)
+
+
+@pytest.mark.long
+def test_all_mutants_are_killed(tmp_path) -> None:
+    assert main(["--out", str(tmp_path / "mutants.json")]) == 0
+
+
+# What is changed
+
+
+def test_every_formula_of_a_theorem_is_a_site() -> None:
+    found = {str(site): site.value for site in sites(_s1)}
+    for wanted in ("claim", "leading", "tuned_value", "tuning.alpha", "limits.0.1", "proof.step.2.weight",
+                   "proof.step.0.slack", "proof.memory.keep", "proof.closing.power", "metric.over"):  # fmt: skip
+        assert wanted in found
+    assert found["claim"] == _s1.claim and found["proof.closing.power"] == 1
+    for site in sites(_s1):
+        assert put(_s1, site.path, site.value) == _s1
+        other = put(_s1, site.path, sp.Symbol("other"))
+        assert [str(s) for s in sites(other) if s.value == sp.Symbol("other")] == [str(site)]
+
+
+def test_every_node_is_changed() -> None:
+    formula = L * gamma * b**2 / (2 * c) + sp.sqrt(K)
+    made = {change.formula for change in changes(formula, [L, gamma, c])}
+    rest = sp.sqrt(K)
+    for wanted in (
+        L * gamma * b / (2 * c) + rest, L * gamma * b**3 / (2 * c) + rest, L * gamma * b**2 / c + rest,
+        L * gamma * b**2 / (2 * c), rest, L * gamma / (2 * c) + rest, c * gamma * b**2 / (2 * c) + rest,
+        L * gamma * b**2 / (2 * c) + 1 / rest, L * gamma * b**2 / (2 * c) + K, L * gamma * b**2 / (2 * c) + 2 * rest,
+        L**2 * b**2 / (2 * c) + rest,
+    ):  # fmt: skip
+        assert wanted in made
+    assert formula not in made and len(made) == len(changes(formula, [L, gamma, c]))
+    assert all(replaced(formula, position, node) == formula for position, node in positions(formula))
+    branches = {change.formula for change in changes(sp.Max(L, gamma), [])}
+    assert branches == {sp.Min(L, gamma), L, gamma}
+
+
+def test_wrong_parts_of_the_momentum_error_come_with_the_claim_that_follows() -> None:
+    made = [m for m in mutants(_s1, every=False) if m.field == "memory"]
+    assert {m.where for m in made} == {"memory part start", "memory part drift", "memory part noise"}
+    assert len(made) > 50
+    some = random.Random(0).sample(made, 10)
+    assert all(m.theorem.proof.derive().value == m.theorem.claim for m in some)
+
+
+def test_the_whole_table_takes_the_place_of_a_symbol() -> None:
+    few, many = (sum(m.where == "claim" for m in mutants(_d1, every)) for every in (False, True))
+    assert many > 2 * few
+
+
+# What notices it
+
+
+def test_changes_that_change_nothing_are_equivalent() -> None:
+    same = Mutant("D1", "claim", "nothing", "limits", (b**2 - 1) / (b - 1), b + 1, lambda: _d1)
+    assert judge(same, 1.0).status == "equivalent"
+    assert differ(b + c, sp.Integer(2)) and not differ((b + 1) ** 2, b**2 + 2 * b + 1)
+    assert differ(sp.Max(L * gamma, K), K) and differ(sp.Max(L * gamma, K), L * gamma)
+
+
+def test_a_mutant_that_the_checks_miss_is_killed_by_a_run_or_survives() -> None:
+    wrong = replace(_d1, claim=_d1.claim / 2)
+    loose = replace(_d1, claim=_d1.claim * 2)
+    with (
+        mock.patch.object(engine, "failure", lambda *_: None),
+        mock.patch.object(engine, "first_failure", lambda _: None),
+    ):
+        assert (
+            judge(Mutant("D1", "claim", "halved", "claim", _d1.claim, wrong.claim, lambda: wrong), 20.0).status == "run"
+        )
+        survivor = judge(Mutant("D1", "claim", "doubled", "claim", _d1.claim, loose.claim, lambda: loose), 0.5)
+    assert survivor.status == "survived" and "of the bound" in survivor.by
+
+
+def test_words_that_leave_a_statement_true_are_told_apart() -> None:
+    def status(theorem_name: str, where: str) -> list[tuple[str, str]]:
+        made = (next(group()) for group in groups(bounds.theorems[theorem_name], every=False))
+        chosen = [m for m in made if m.where == where]
+        return [(v.status, v.by) for v in (judge(m, 1.0) for m in chosen)]
+
+    assert status("D1", "metric.over")[0][0] == "true"
+    assert status("D1-H", "metric.over") == [("check", "metric")]
+    assert status("S2", "expectation") == [("check", "metric")]
+    assert status("D1", "method.momentum") == [("check", "momentum error")]
+
+
+def test_the_rate_counts_neither_the_same_nor_the_true() -> None:
+    made = [Verdict("t", "w", "c", status, "") for status in ("check", "run", "equivalent", "true", "survived")]
+    assert rate(made) == 2 / 3 and "66.67 % killed" in line("t", made) and rate([]) == 1.0
+    assert {v.status for v in verdicts("fixed-step", 0, 40, False, 1.0)} <= {*KILLED, "true", "equivalent"}
+
+
+# The checks that mutants asked for
+
+_decay = bounds.theorems["decay"]
+
+
+@pytest.mark.parametrize(
+    ("check", "right", "wrong"),
+    [
+        (checks.check_memory, _d1, replace(_d1, method=Describes(momentum="ema"))),
+        (checks.check_metric, _h, replace(_h, metric=bounds.MEAN)),
+        (checks.check_metric, _s2, replace(_s2, expectation=False)),
+        (checks.check_metric, _decay, replace(_decay, metric=bounds.MEAN)),
+        (checks.check_limits, _d1, replace(_d1, limits=(({b: -1, c: 1}, _d1.limits[0][1]),))),
+        (checks.check_limits, _s1, replace(_s1, limits=(({alpha: 0.5, sigma: -1}, sp.Integer(1)),))),
+        (checks.check_largest_step, _decay, replace(_decay, step_at_most=2 / lam)),
+        (checks.check_largest_step, _decay, replace(_decay, step_at_most=None)),
+    ],
+    ids=lambda thing: getattr(thing, "name", ""),
+)
+def test_checks_that_close_what_mutants_found(check, right: bounds.Theorem, wrong: bounds.Theorem) -> None:
+    assert check(right).passed
+    assert not check(wrong).passed
