@@ -10,6 +10,7 @@ from typing import Protocol
 class Setting:
     """What is known of a run before it starts: everything that an assumption can ask.
 
+    known: code names of the constants that the problem declares for the ball beyond Δ, L, L̄ and σ.
     error_model: "exact", "additive" (‖d̂ − lmo‖ ≤ δ promised), "measured" (ε, η read off the run) or "none".
     """
 
@@ -24,6 +25,7 @@ class Setting:
     noise_bounded: bool = True
     mean_smooth: bool = False
     smooth_by_layer: bool = False
+    known: frozenset[str] = frozenset()
     error_model: str = "additive"
 
 

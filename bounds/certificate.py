@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,11 +13,11 @@ from bounds import evaluate
 from bounds.inequalities import Inequality
 from bounds.layered_chain import LayeredTelescope
 from bounds.layers import PER_LAYER, OverLayers, summed
+from bounds.recursion import Recursion
+from bounds.run_columns import Constants, Table, column
 from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, b, c, epsilon, eta
 from bounds.theorem import Theorem
 
-Table = Mapping[str, np.ndarray]  # column → array (run, step)
-Constants = Mapping[str, float | np.ndarray]  # constant → number, or array (run,)
 ROUNDING = 1e-9  # a slack counts as negative below −ROUNDING · Σ|its terms|
 SUBNORMAL = 1e-300  # … and below this, where relative rounding ends
 
@@ -49,7 +48,7 @@ def on_run(expression: sp.Expr, columns: Table, constants: Constants) -> np.ndar
         return _on_layers(expression, columns, constants)
     column_names, constant_names, function = _compiled(expression)
     shape = columns["gradient_norm"].shape
-    given = [columns[n] for n in column_names]
+    given = [column(n, columns, constants) for n in column_names]
     given += [np.broadcast_to(np.asarray(constants[n], float), shape[:1])[:, None] for n in constant_names]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.broadcast_to(np.asarray(function(*given), float), shape)
@@ -100,13 +99,22 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
     for i in theorem.proof.step:
         evaluate_term = _on_layers if i.by_layer else on_run
         terms = [np.abs(evaluate_term(t, columns, constants)) for t in _terms(i)]
-        scales[i.name] = sum(terms[1:], terms[0])
+        scales[i.name] = sum(terms[1:], terms[0]) + _of_gaps(i, columns, constants)
     around = np.abs(columns["error_norm"]) + np.abs(columns["gradient_norm"])
     std = np.asarray(constants.get("noise_std", 0.0), float).reshape(-1, 1)
     for name in ("memory triangle", "norm ratio", "drift"):
         scales[name] = around + columns["noise_norm_2"] + columns["fed_norm"]
     scales["noise variance"] = std**2 + columns["noise_std"] ** 2
     return scales
+
+
+def _of_gaps(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray | float:
+    """What the rounding of f(x_k) − inf f adds, as a scale: 10⁻¹⁵ of |f(x_0)| and Δ, times ∂slack/∂h."""
+    if COLUMNS["gap"] not in inequality.slack.free_symbols:
+        return 0.0
+    slope = np.abs(on_run(sp.diff(inequality.slack, COLUMNS["gap"]), columns, constants))
+    size = np.abs(columns["objective"][:, :1]) + np.asarray(constants["initial_gap"], float).reshape(-1, 1)
+    return 1e-15 / ROUNDING * slope * size
 
 
 def _terms(inequality: Inequality) -> list[sp.Expr]:
@@ -140,6 +148,8 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     "telescope" holds Δ − (f(x_0) − f(x_K)); "minimum below average" what the metric gives away; "floor" and "claim"
     what the claim adds to the derived bound. Statistical parts ("start", "noise") are per run: average them over seeds.
     """
+    if isinstance(theorem.proof.closing, Recursion):
+        return _budget_of_gaps(theorem, theorem.proof.closing, columns, constants)
     derived = theorem.proof.derive()
     power = theorem.proof.closing.power
     rate = _constant(derived.rate, constants)
@@ -171,6 +181,20 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     shares["claim"] = _constant(theorem.claim, constants) ** power - proved
     runs = columns["gradient_norm"].shape[0]
     return {name: np.broadcast_to(share, (runs,)) for name, share in shares.items() if np.any(np.abs(share) > 0)}
+
+
+def _budget_of_gaps(
+    theorem: Theorem, closing: Recursion, columns: Table, constants: Constants
+) -> dict[str, np.ndarray]:
+    """`budget` of a bound on the last gap."""
+    step = theorem.proof.step
+    given = {i.name: _given_away(i, columns, constants) for i in step}
+    first, following = (on_run(gap, columns, constants) for gap in (closing.gap, closing.of_step))
+    gaps = np.concatenate([first[:, :1], following], -1)
+    shares = closing.shares(step, gaps, given, lambda expression: on_run(expression, columns, constants))
+    proved = _constant(theorem.proof.derive().value, constants)
+    shares["claim"] = np.broadcast_to(_constant(theorem.claim, constants) - proved, gaps.shape[:1])
+    return {name: share for name, share in shares.items() if np.any(np.abs(share) > 0)}
 
 
 def _given_away(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray:

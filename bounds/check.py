@@ -14,7 +14,7 @@ from bounds import evaluate, layers
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import g
 from bounds.memory import StartFactor, finite_sums, units
-from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, lam, sigma
+from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, sigma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
@@ -85,6 +85,8 @@ def sample_points(expression: sp.Expr, count: int = _POINTS) -> list[dict[sp.Sym
             unit_interval = constant.at_most == 1 or constant.below == 1
             low = sp.Rational(source.randint(1, 96), 97)
             point[symbol] = low if unit_interval or symbol is eta else sp.Rational(source.randint(5, 400), 37)
+            if symbol is mu:
+                point[symbol] = low / 8  # below every L above, as mu <= L
             if symbol is K:
                 point[symbol] = sp.Integer(source.randint(2, 60))
         points.append(point)
@@ -337,7 +339,7 @@ def check_monotone(theorem: Theorem) -> Check:
 def check_vacuity(theorem: Theorem) -> Check:
     """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
     usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
-    usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1}
+    usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1, "mu": 0.1, "diameter": 3.0}
     needed = set(evaluate.code_names(theorem.claim))
     two_sided = bool(needed & {"epsilon", "eta"})
     for value in theorem.tuning.values():

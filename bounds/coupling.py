@@ -118,13 +118,13 @@ def error_exponents(
     out: dict[str, Slopes] = {quantity: {} for quantity in closed}
     for quantity, powers in closed.items():
         for base in error_bases(theorem):
-            change = float(np.log(ends[ERROR_BASES[base]][quantity] / start[quantity]))
+            change = _log_ratio(ends[ERROR_BASES[base]][quantity], start[quantity])
             smaller = powers[SMALLER]
-            if base == LARGER and smaller is not None:
+            if change is not None and base == LARGER and smaller is not None:
                 change -= float(smaller) * float(np.log1p(-delta))
             told = base != SMALLER and (base != LARGER or smaller is not None)
             size = np.log1p(delta) if base.endswith("1+δ") else np.log1p(-delta)
-            out[quantity][base] = float(change / size) if told else None
+            out[quantity][base] = change / size if told and change is not None else None
     return out
 
 
@@ -134,8 +134,14 @@ def scale_exponents(theorem: Theorem, quantities: Iterable[str], given: Mapping[
     for name in (name for name in SCALES if name in given):
         low, high = (_tuned(theorem, {**given, name: given[name] * float(np.exp(s))}) for s in (-_SLOPE, _SLOPE))
         for quantity, slopes in out.items():
-            slopes[name] = float(np.log(high[quantity] / low[quantity]) / (2 * _SLOPE))
+            change = _log_ratio(high[quantity], low[quantity])
+            slopes[name] = None if change is None else change / (2 * _SLOPE)
     return out
+
+
+def _log_ratio(high: float, low: float) -> float | None:
+    """log(high/low); None where a bound that falls exponentially is no longer above 0 in float64."""
+    return float(np.log(high / low)) if high > 0 and low > 0 else None
 
 
 def _tuned(

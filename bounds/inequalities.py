@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bounds.symbols import COLUMNS, L, b, c, delta, gamma, lam
+from bounds.symbols import COLUMNS, L, R, b, c, delta, gamma, lam, mu
 
 f, f_next = COLUMNS["objective"], COLUMNS["objective_next"]
 g, m = COLUMNS["gradient_norm"], COLUMNS["fed_norm"]
@@ -18,6 +18,7 @@ fed_alignment, gradient_alignment = COLUMNS["fed_alignment"], COLUMNS["gradient_
 n, e = COLUMNS["direction_norm"], COLUMNS["error_norm"]
 iterate_alignment, net_norm = COLUMNS["iterate_alignment"], COLUMNS["net_norm"]
 iterate_norm = COLUMNS["iterate_norm"]
+h = COLUMNS["gap"]
 
 
 @dataclass(frozen=True)
@@ -97,3 +98,13 @@ def net_triangle(weight: sp.Expr) -> Inequality:
 def inside(weight: sp.Expr) -> Inequality:
     """‖x‖² ≤ (b/λ)²: x is a convex combination of x_0 and of answers over λ."""
     return Inequality("inside", b**2 / lam**2 - iterate_norm**2, weight, "‖x_0‖ ≤ b/λ and λγ ≤ 1")
+
+
+def polyak_lojasiewicz(weight: sp.Expr) -> Inequality:
+    """‖∇f‖_*² ≥ 2μ(f − inf f)."""
+    return Inequality("Polyak–Łojasiewicz", g**2 - 2 * mu * h, weight, "the PL inequality in the dual norm")
+
+
+def star_convexity(weight: sp.Expr) -> Inequality:
+    """(f − inf f)² ≤ R²‖∇f‖_*²: f − inf f ≤ ⟨∇f, x − x*⟩ ≤ ‖∇f‖_*‖x − x*‖."""
+    return Inequality("star convexity", R**2 * g**2 - h**2, weight, "f is star-convex, ‖x − x*‖ ≤ R; Hölder")

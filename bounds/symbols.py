@@ -102,6 +102,10 @@ COLUMNS: dict[str, sp.Symbol] = {
     "iterate_alignment": sp.Symbol("a_x", real=True),
     "iterate_norm": sp.Symbol("s", nonnegative=True),
     "net_norm": sp.Symbol("u", nonnegative=True),
+    # worked out from the others, not recorded (bounds.certificate.column):
+    "index": sp.Symbol("k", integer=True, nonnegative=True),
+    "gap": sp.Symbol("h", nonnegative=True),  # f(x_k) − inf f
+    "next_gap": sp.Symbol("h_{k+1}", nonnegative=True),  # f(x_{k+1}) − inf f
 }
 # The same of one layer (a product of balls), with a last axis of layers: (run, step, layer).
 LAYER_COLUMNS: dict[str, sp.Symbol] = {

@@ -12,44 +12,14 @@ import sympy as sp
 from bounds import evaluate
 from bounds.assumptions import Assumption, Describes, Setting
 from bounds.chain import Chain
-from bounds.symbols import COLUMNS, alpha, b, c, epsilon, eta, gamma, lam
+from bounds.metric import MEAN as MEAN
+from bounds.metric import MEAN_DECAYED as MEAN_DECAYED
+from bounds.metric import MINIMUM as MINIMUM
+from bounds.metric import Metric as Metric
+from bounds.symbols import alpha, b, c, epsilon, eta, gamma
 
 if TYPE_CHECKING:
     from bounds.check import Check
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What is bounded: "mean" or "minimum" over k = 0 … K−1 of a quantity of each step.
-
-    of_step: that quantity in constants and columns (`bounds.symbols.COLUMNS`); text, tex: the same for people.
-    unit: its powers of the units of the objective and of the norm.
-    """
-
-    over: str
-    of_step: sp.Expr = COLUMNS["gradient_norm"]
-    text: str = "‖∇f(x_k)‖_*"
-    tex: str = r"\|\nabla f(x_k)\|_*"
-    unit: tuple[int, int] = (1, -1)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """The metric per run of the quantity (run, step)."""
-        return values.mean(-1) if self.over == "mean" else values.min(-1)
-
-    def words(self) -> str:
-        """The metric in a formula's words."""
-        return ("avg_k" if self.over == "mean" else "min_k") + " " + self.text
-
-
-MEAN = Metric("mean")
-MINIMUM = Metric("minimum")
-MEAN_DECAYED = Metric(
-    "mean",
-    COLUMNS["iterate_alignment"] + c / lam * COLUMNS["gradient_norm"],
-    "[⟨∇f(x_k), x_k⟩ + (c/λ)‖∇f(x_k)‖_*]",
-    r"\left[\langle\nabla f(x_k),x_k\rangle+\frac{c}{\lambda}\|\nabla f(x_k)\|_*\right]",
-    unit=(1, 0),
-)
 
 
 @dataclass(frozen=True)
@@ -108,6 +78,12 @@ class Theorem:
         """The code names of the claim's constants."""
         return evaluate.code_names(self.claim)
 
+    @property
+    def proof_constants(self) -> list[str]:
+        """The code names of the constants of the claim, of the metric and of the proof's inequalities."""
+        inequalities = [expression for i in self.proof.step for expression in (i.slack, i.weight)]
+        return evaluate.code_names(sp.Tuple(self.claim, self.metric.of_step, *inequalities))
+
     def applies_to(self, setting: Setting) -> str | None:
         """None where the statement covers the setting, else the first reason why not."""
         reasons = [self.method.differs_from(setting), *(a.holds_for(setting) for a in self.assumes)]
@@ -142,8 +118,7 @@ class Theorem:
 
     def latex(self) -> str:
         """The statement as LaTeX."""
-        mean = r"\frac{1}{K}\sum_{k<K}" if self.metric.over == "mean" else r"\min_{k<K}"
-        left = mean + self.metric.tex
+        left = self.metric.latex()
         if self.expectation:
             left = rf"\mathbb{{E}}\,{left}"
         return rf"{left} \le {sp.latex(self.claim)}"

@@ -10,7 +10,7 @@ import torch
 
 from bounds.assumptions import Setting
 from bounds.theorem import Theorem
-from experiments.problems.base import Problem
+from experiments.problems.base import Known, Problem
 from lmo.balls import NormBall, Product
 from lmo.checks import unknown_name
 from lmo.method import Method
@@ -84,7 +84,14 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
         mean_smooth=problem.mean_smoothness(ball) is not None,
         error_model="additive" if promised else "measured",
         smooth_by_layer=problem.layer_smoothness(ball) is not None,
+        known=frozenset(declared(problem, ball)),
     )
+
+
+def declared(problem: Problem, ball: NormBall) -> dict[str, Known]:
+    """The constants beyond Δ, L, L̄ and σ that the problem declares for this ball, by code name."""
+    found = {"mu": problem.mu(ball), "diameter": problem.diameter(ball)}
+    return {name: constant for name, constant in found.items() if constant is not None}
 
 
 def method_of(theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0) -> Method:
@@ -150,10 +157,13 @@ def known_constants(theorem: Theorem, problem: Problem, ball: NormBall, steps: i
         kinds.append(problem.noise_std.kind)
     if theorem.method.decay:
         values["weight_decay"] = decay_of(problem, ball)
-    mean_smoothness = problem.mean_smoothness(ball) if "mean_smoothness" in theorem.constants else None
+    further = declared(problem, ball)
+    mean_smoothness = problem.mean_smoothness(ball)
     if mean_smoothness is not None:
-        values["mean_smoothness"] = mean_smoothness.value
-        kinds.append(mean_smoothness.kind)
+        further["mean_smoothness"] = mean_smoothness
+    for name in sorted(set(further) & set(theorem.proof_constants)):
+        values[name] = further[name].value
+        kinds.append(further[name].kind)
     return values, max(kinds, key=("exact", "upper", "estimate").index)
 
 
@@ -177,7 +187,7 @@ def promised_errors(theorem: Theorem, oracle: Oracle, run: int) -> tuple[Any, An
 
 def error_constants(theorem: Theorem, delta: float, epsilon: Any, eta: Any) -> dict[str, Any]:
     """The oracle's errors as this theorem takes them."""
-    needs = theorem.constants
+    needs = theorem.proof_constants
     errors = {"delta": delta, "epsilon": epsilon, "eta": eta}
     return {name: value for name, value in errors.items() if name in needs}
 
@@ -185,7 +195,7 @@ def error_constants(theorem: Theorem, delta: float, epsilon: Any, eta: Any) -> d
 def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, seeds: int, chosen: list[Entry]) -> Batch:
     """One run per (entry, δ, seed), tuned by the theorem for the errors that the entry promises (0 where none)."""
     known, _ = known_constants(theorem, problem, ball, steps)
-    tuned_with = {n: v for n, v in known.items() if n in {*theorem.constants, "initial_gap", "smoothness"}}
+    tuned_with = {n: v for n, v in known.items() if n in {*theorem.proof_constants, "initial_gap", "smoothness"}}
     oracles: list[Oracle] = []
     which: list[int] = []  # the oracle of each run
     step_sizes, alphas, run_seeds, cells = [], [], [], []

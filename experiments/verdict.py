@@ -78,9 +78,7 @@ def judge(
     loosest = max(means, key=lambda n: means[n]) if means else "none"
     total = sum(means.values())
     broken = _broken(theorem, columns, constants) or _broken_in_expectation(theorem, columns, constants, cells)
-    trivial = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
-    if theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
-        trivial *= (2 + constants["eta"] - constants["epsilon"]) / constants["weight_decay"]
+    trivial = _trivial(theorem, constants)
     status, reason = _status(measured, width, bound, trivial, broken, estimated=constants_are == "estimate")
     share = means[loosest] / total if total > 0 else 0.0
     return Verdict(
@@ -101,10 +99,21 @@ def judge(
     )
 
 
+def _trivial(theorem: Theorem, constants: Mapping[str, Any]) -> tuple[float, str]:
+    """What is known of the metric without the statement, and in words."""
+    if theorem.metric.over == "last":
+        gap = float(constants["initial_gap"])
+        return gap, f"the gap is {gap:.4g} at the start"
+    value = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
+    if theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
+        value *= (2 + constants["eta"] - constants["epsilon"]) / constants["weight_decay"]
+    return value, f"smoothness alone keeps the gradient below √(2LΔ) = {value:.4g}"
+
+
 def _status(
-    measured: float, width: float, bound: float, trivial: float, broken: str | None, *, estimated: bool
+    measured: float, width: float, bound: float, trivial: tuple[float, str], broken: str | None, *, estimated: bool
 ) -> tuple[str, str]:
-    """The status of a cell and its reason; `broken` says which inequality of the proof fails, `trivial` is √(2LΔ)."""
+    """The status of a cell and its reason; `broken` says which inequality of the proof fails; `trivial`: `_trivial`."""
     status, reason = "holds", ""
     if measured - width > bound * (1 + SLACK):
         status, reason = "violated", f"measured {measured:.6g} ± {width:.2g} is above the bound {bound:.6g}"
@@ -112,8 +121,8 @@ def _status(
         status = "violated"
     elif measured > bound * (1 + SLACK):
         status, reason = "undecided", "above the bound, but within the noise of the seeds"
-    elif bound >= trivial:
-        status, reason = "vacuous", f"smoothness alone keeps the gradient below √(2LΔ) = {trivial:.4g}"
+    elif bound >= trivial[0]:
+        status, reason = "vacuous", trivial[1]
     if broken is not None:
         reason = f"{broken}; {reason}" if reason else broken
     if status == "violated" and estimated:

@@ -29,12 +29,12 @@ def draw(dataset: xr.Dataset) -> Figure:
             f"{100 * last:.0f} % of the bound", (steps[-1], float(one["measured"][-1])), xytext=(-4, -14),
             textcoords="offset points", ha="right", fontsize=9, color=MEASURED,
         )  # fmt: skip
-        low = float(np.nanmin(one["low"]))
-        axis.set_ylim(low * 0.5, float(one["bound"].max()) * 1.5)
+        top = float(one["bound"].max())
+        axis.set_ylim(max(float(np.nanmin(one["low"])), 1e-12 * top) * 0.5, top * 1.5)
     for axis in axes[count:]:
         axis.set_visible(False)
     for axis in axes[::columns]:
-        axis.set_ylabel("gradient, dual norm")
+        axis.set_ylabel("what the statement bounds")
     kept = bool((dataset["measured"] <= dataset["bound"] * (1 + 1e-9)).all())
     drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=3)
     headline(

@@ -134,6 +134,14 @@ class Problem(ABC):
         """L_i with f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖², ‖·‖ of layer i in units of its radius; None: not known."""
         return None
 
+    def mu(self, ball: NormBall) -> Known | None:
+        """μ with ‖∇f(x)‖_*² ≥ 2μ(f(x) − inf f) for all x, in the dual norm of the ball; None: none is known."""
+        return None
+
+    def diameter(self, ball: NormBall) -> Known | None:
+        """R ≥ ‖x − x*‖ for a minimiser x* about which f is star-convex, wherever f(x) ≤ f(x₀); None: none is known."""
+        return None
+
     def balls(self) -> list[NormBall]:
         """The balls that elements of this shape fit: one of each class, found by walking `lmo.balls`."""
         fitting = []
@@ -180,3 +188,19 @@ def as_float64(values: Any, name: str) -> Tensor:
     if tensor.numel() == 0 or not torch.isfinite(tensor).all():
         raise ValueError(f"`{name}` must be non-empty and finite")
     return tensor
+
+
+def quadratic_mu(dual_form: Known | None) -> Known | None:
+    """μ of ½⟨x, Hx⟩: 1/μ is the largest ⟨g, H⁻¹g⟩ over ‖g‖_* ≤ 1, that is, L of the inverse form in the dual norm."""
+    if dual_form is None:
+        return None
+    return Known(1 / dual_form.value, dual_form.kind, f"1/L of ½⟨g, H⁻¹g⟩ in the dual norm: {dual_form.source}")
+
+
+def quadratic_diameter(problem: Problem, ball: NormBall) -> Known | None:
+    """R = √(2Δ/μ), the largest ‖x‖ where ½⟨x, Hx⟩ ≤ Δ: by duality max ‖x‖²/⟨x, Hx⟩ = max ⟨g, H⁻¹g⟩/‖g‖_*² = 1/μ."""
+    mu = problem.mu(ball)
+    if mu is None:
+        return None
+    radius = (2 * problem.initial_gap().value / mu.value) ** 0.5
+    return mu._replace(value=float(radius), source=f"√(2Δ/μ), μ: {mu.source}")

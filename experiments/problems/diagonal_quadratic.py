@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.problems.base import Known, Problem, as_float64, repeated
+from experiments.problems.base import Known, Problem, as_float64, quadratic_diameter, quadratic_mu, repeated
 from lmo.balls import L1, L2, LInf, Lp, NormBall, Scaled
 
 
@@ -49,10 +49,30 @@ class DiagonalQuadratic(Problem):
         if isinstance(ball, Scaled):
             inner = self.special_smoothness(ball.ball)
             return inner and inner._replace(value=inner.value * ball.r**2, source=f"r²·({inner.source})")
-        p = {L1: 1.0, L2: 2.0, LInf: math.inf}.get(type(ball), ball.p if isinstance(ball, Lp) else None)
-        if p is None:
+        p = _exponent(ball)
+        return None if p is None else largest_form(self.curvatures, p, "a")
+
+    def mu(self, ball: NormBall) -> Known | None:
+        if isinstance(ball, Scaled):
+            inner = self.mu(ball.ball)
+            return inner and inner._replace(value=inner.value * ball.r**2, source=f"r²·({inner.source})")
+        p = _exponent(ball)
+        if p is None or (self.curvatures == 0).any():
             return None
-        if p <= 2:
-            return Known(float(self.curvatures.max()), "exact", "max a_j")
-        order = 1.0 if math.isinf(p) else p / (p - 2)
-        return Known(float(torch.linalg.vector_norm(self.curvatures, ord=order)), "exact", f"‖a‖_{order:g}")
+        dual = math.inf if p == 1 else 1.0 if math.isinf(p) else p / (p - 1)
+        return quadratic_mu(largest_form(1 / self.curvatures, dual, "1/a"))
+
+    def diameter(self, ball: NormBall) -> Known | None:
+        return quadratic_diameter(self, ball)
+
+
+def _exponent(ball: NormBall) -> float | None:
+    return {L1: 1.0, L2: 2.0, LInf: math.inf}.get(type(ball), ball.p if isinstance(ball, Lp) else None)
+
+
+def largest_form(weights: Tensor, p: float, name: str) -> Known:
+    """The largest Σ w_j x_j² over the ℓp ball: ‖w‖_{p/(p−2)} for p ≥ 2, else max w_j."""
+    if p <= 2:
+        return Known(float(weights.max()), "exact", f"max {name}_j")
+    order = 1.0 if math.isinf(p) else p / (p - 2)
+    return Known(float(torch.linalg.vector_norm(weights, ord=order)), "exact", f"‖{name}‖_{order:g}")

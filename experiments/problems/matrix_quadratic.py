@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.problems.base import Known, Problem, as_float64, repeated
+from experiments.problems.base import Known, Problem, as_float64, quadratic_diameter, quadratic_mu, repeated
 from lmo.balls import Frobenius, NormBall, Nuclear, RmsToRms, Scaled, Spectral
 
 
@@ -80,3 +80,24 @@ class MatrixQuadratic(Problem):
         if isinstance(ball, (Frobenius, Nuclear)):
             return self.euclidean_smoothness()
         return None
+
+    def mu(self, ball: NormBall) -> Known | None:
+        if isinstance(ball, Scaled):
+            inner = self.mu(ball.ball)
+            return inner and inner._replace(value=inner.value * ball.r**2, source=f"r²·({inner.source})")
+        smallest = float(self._left_values[-1] * self._right_values[-1])
+        if smallest <= 0:
+            return None
+        if isinstance(ball, (Spectral, RmsToRms)):  # its dual norm is at least the Frobenius norm: equal at rank 1
+            mu = quadratic_mu(Known(1 / smallest, "exact", "1/(σ_min(A)σ_min(B))"))
+            return mu and mu._replace(value=mu.value * ball.radius(self.shape) ** 2)
+        if isinstance(ball, Frobenius):
+            return Known(smallest, "exact", "σ_min(A)σ_min(B)")
+        if isinstance(ball, Nuclear):
+            p = min(self.shape)
+            left, right = (1 / values.flip(0)[:p] for values in (self._left_values, self._right_values))
+            return quadratic_mu(Known(float((left * right).sum()), "exact", "Σ σ_i(A⁻¹)σ_i(B⁻¹)"))
+        return None
+
+    def diameter(self, ball: NormBall) -> Known | None:
+        return quadratic_diameter(self, ball)

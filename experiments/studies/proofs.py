@@ -12,6 +12,8 @@ TITLES = {
     "fixed-step": "fixed step",
     "hilbert": "fixed step, ℓ2",
     "adaptive-step": "adaptive step",
+    "star-convex": "adaptive step, convex",
+    "polyak-lojasiewicz": "adaptive step, PL",
     "ema": "momentum",
     "ema-zero": "momentum, zero start",
     "no-momentum": "noise, no momentum",
@@ -23,7 +25,7 @@ TITLES = {
 def _tables(example: xr.Dataset) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     columns = {str(name): example[name].values for name in example.data_vars if name != "objective_last"}
     names = {
-        *bounds.theorems[example.attrs["theorem"]].constants,
+        *bounds.theorems[example.attrs["theorem"]].proof_constants,
         "smoothness",
         "initial_gap",
         "noise_std",
@@ -38,9 +40,8 @@ def convergence(examples: dict[str, xr.Dataset]) -> xr.Dataset:
     for name, example in examples.items():
         theorem = bounds.theorems[name]
         columns, constants = _tables(example)
-        norms = certificate.on_run(theorem.metric.of_step, columns, constants)
-        horizon = np.arange(1, norms.shape[-1] + 1)
-        running = norms.cumsum(-1) / horizon if theorem.metric.over == "mean" else np.minimum.accumulate(norms, -1)
+        running = theorem.metric.running(certificate.on_run(theorem.metric.of_step, columns, constants))
+        horizon = np.arange(1, running.shape[-1] + 1)
         given = {n: v for n, v in constants.items() if n in theorem.constants and n != "steps"}
         parts.append(
             xr.Dataset(

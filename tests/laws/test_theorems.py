@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from fractions import Fraction
 
@@ -22,7 +23,7 @@ LAYERED = {"layer-wise", "layer-wise-fixed"}  # per-layer constants: tests/laws/
 USUAL = {
     "initial_gap": 4.5, "smoothness": 1.0, "steps": 400, "step_size": 0.1, "alpha": 0.1, "noise_std": 0.2,
     "norm_ratio": 3.0, "delta": 0.3, "mean_smoothness": 0.8,
-    "weight_decay": 0.25,
+    "weight_decay": 0.25, "mu": 0.002, "diameter": 2.0,
 }  # fmt: skip
 
 
@@ -56,12 +57,19 @@ def nesterov(Δ, L, K, γ, α, σ, ρ, c, b, zero):
     return (Δ / (γ * K) + L * γ * b * b / 2 + (b + c) * bracket) / c
 
 
-def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25):
+def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25, μ=0.002, R=2.0):
     match name:
         case "fixed-step":
             return d1(Δ, L, K, γ, c, b)
         case "adaptive-step":
             return (2 * L * Δ / K) ** 0.5 * b / c
+        case "star-convex":  # 1/Δ + K·c²/(2LR²b²), added step by step
+            return 1 / (1 / Δ + math.fsum([c * c / (2 * L * R * R * b * b)] * int(K)))
+        case "polyak-lojasiewicz":
+            gap = Δ
+            for _ in range(int(K)):
+                gap -= μ * c * c / (L * b * b) * gap
+            return gap
         case "hilbert":
             δ = 1 - c
             return max(L * γ, Δ / (γ * (1 - δ) * K) + L * γ * (1 - δ) / 2)
@@ -109,14 +117,14 @@ def test_the_bound_is_the_formula(name: str) -> None:
 @given(
     Δ=st.floats(0.01, 100), L=st.floats(0.01, 100), K=st.integers(1, 300), γ=st.floats(1e-3, 10),
     α=st.floats(1e-3, 1), σ=st.floats(0, 10), ρ=st.floats(0.1, 30), δ=st.floats(0, 0.99), L̄=st.floats(0.01, 100),
-    λ=st.floats(1e-3, 0.1),
+    λ=st.floats(1e-3, 0.1), μ=st.floats(1e-4, 1), R=st.floats(0.01, 100),
 )  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
-def test_the_bound_is_the_formula_everywhere(name, Δ, L, K, γ, α, σ, ρ, δ, L̄, λ) -> None:
+def test_the_bound_is_the_formula_everywhere(name, Δ, L, K, γ, α, σ, ρ, δ, L̄, λ, μ, R) -> None:
     changed = dict(initial_gap=Δ, smoothness=L, steps=K, step_size=γ, alpha=α, noise_std=σ, norm_ratio=ρ, delta=δ)
-    changed |= {"mean_smoothness": L̄, "weight_decay": λ}
+    changed |= {"mean_smoothness": L̄, "weight_decay": λ, "mu": μ * L, "diameter": R}
     got = float(bounds.theorems[name].bound(**constants_of(name, **changed)))
-    assert got == pytest.approx(slow(name, Δ, L, K, γ, α, σ, ρ, 1 - δ, 1 + δ, L̄, λ), rel=1e-11)
+    assert got == pytest.approx(slow(name, Δ, L, K, γ, α, σ, ρ, 1 - δ, 1 + δ, L̄, λ, μ * L, R), rel=1e-11)
 
 
 def test_d1_in_exact_rationals() -> None:
@@ -264,7 +272,7 @@ def test_names_labels_and_iteration() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_statements_print(name: str) -> None:
     theorem = bounds.theorems[name]
-    assert theorem.latex().startswith((r"\frac", r"\min", r"\mathbb{E}"))
+    assert theorem.latex().startswith((r"\frac", r"\min", r"\mathbb{E}", "f(x_K)"))
     assert all(i.name in theorem.explain() for i in theorem.proof.step)
     if name.endswith("-zero") or name in LAYERED:
         with pytest.raises(ValueError, match="no JavaScript form"):

@@ -1,0 +1,34 @@
+"""Assumptions on the shape of the objective beyond smoothness: what the statements on the last iterate need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bounds.assumptions import Setting
+
+
+@dataclass(frozen=True)
+class PolyakLojasiewicz:
+    """‖∇f(x)‖_*² ≥ 2μ(f(x) − inf f), in the dual norm of the ball."""
+
+    needs: tuple[str, ...] = ("mu",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if "mu" in setting.known else "the problem declares no Polyak–Łojasiewicz constant for this norm"
+
+    def words(self) -> str:
+        return "‖∇f(x)‖_*² ≥ 2μ(f(x) − inf f) along the run"
+
+
+@dataclass(frozen=True)
+class StarConvex:
+    """f(x) − inf f ≤ ⟨∇f(x), x − x*⟩ and ‖x − x*‖ ≤ R on the level set of x_0."""
+
+    needs: tuple[str, ...] = ("diameter",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        known = "diameter" in setting.known
+        return None if known else "the problem declares no radius of its level set in this norm"
+
+    def words(self) -> str:
+        return "f is star-convex about a minimiser x*, with ‖x − x*‖ ≤ R where f(x) ≤ f(x_0)"
