@@ -79,7 +79,9 @@ def judge(
     total = sum(means.values())
     broken = _broken(theorem, columns, constants) or _broken_in_expectation(theorem, columns, constants, cells)
     trivial = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
-    if theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
+    if "iterate_bound" in theorem.constants:  # ‖∇f‖_* + (λ/c)⟨∇f, x⟩ ≤ (1 + λX/c)‖∇f‖_*
+        trivial *= 1 + constants["weight_decay"] * constants["iterate_bound"] / (1 - constants["epsilon"])
+    elif theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
         trivial *= (2 + constants["eta"] - constants["epsilon"]) / constants["weight_decay"]
     status, reason = _status(measured, width, bound, trivial, broken, estimated=constants_are == "estimate")
     share = means[loosest] / total if total > 0 else 0.0

@@ -22,7 +22,7 @@ LAYERED = {"layer-wise", "layer-wise-fixed"}  # per-layer constants: tests/laws/
 USUAL = {
     "initial_gap": 4.5, "smoothness": 1.0, "steps": 400, "step_size": 0.1, "alpha": 0.1, "noise_std": 0.2,
     "norm_ratio": 3.0, "delta": 0.3, "mean_smoothness": 0.8,
-    "weight_decay": 0.25,
+    "weight_decay": 0.25, "variation": 1.4, "peak": 1.9, "iterate_bound": 6.0,
 }  # fmt: skip
 
 
@@ -56,10 +56,14 @@ def nesterov(Δ, L, K, γ, α, σ, ρ, c, b, zero):
     return (Δ / (γ * K) + L * γ * b * b / 2 + (b + c) * bracket) / c
 
 
-def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25):
+def slow(name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25, ν=1.4, π=1.9, X=6.0):
     match name:
         case "fixed-step":
             return d1(Δ, L, K, γ, c, b)
+        case "varying-step":
+            return d1(Δ, L * ν, K, γ, c, b)
+        case "ema-varying":  # by linearity in the steps' own constants: L for νL, the start on its own
+            return s1(Δ, L * ν, K, γ, α, σ, ρ, c, b) + (b + c) / c * (π - 1) * ρ * σ / (α * K)
         case "adaptive-step":
             return (2 * L * Δ / K) ** 0.5 * b / c
         case "hilbert":
