@@ -170,6 +170,19 @@ class StartInside:
 
 
 @dataclass(frozen=True)
+class StaysWithin:
+    """‖x_k‖ ≤ X at every step: of X = max(‖x_0‖, b/λ) where λγ_k ≤ 1, as x_k is a mean of x_0 and of answers over λ."""
+
+    needs: tuple[str, ...] = ("weight_decay", "iterate_bound")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if setting.decay else "there is no weight decay"
+
+    def words(self) -> str:
+        return "‖x_k‖ ≤ X at every step (enough: X = max(‖x_0‖, b/λ), as λγ_k ≤ 1); anything where λ = 0"
+
+
+@dataclass(frozen=True)
 class Describes:
     """The method that a statement is about, as data that experiments match to an `lmo.Method`."""
 

@@ -15,6 +15,7 @@ from bounds.layered_chain import LayeredTelescope
 from bounds.layers import PER_LAYER, OverLayers, summed
 from bounds.recursion import Recursion
 from bounds.run_columns import Constants, Table, column
+from bounds.scheduled_chain import ScheduledTelescope
 from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, b, c, epsilon, eta
 from bounds.theorem import Theorem
 
@@ -127,6 +128,13 @@ def _terms(inequality: Inequality) -> list[sp.Expr]:
     ]
 
 
+def step_shares(theorem: Theorem, columns: Table, constants: Constants) -> np.ndarray:
+    """What the average of a momentum error multiplies each step with, (run, step): γ_k/γ under a schedule, else 1."""
+    if not isinstance(theorem.proof.closing, ScheduledTelescope):
+        return np.ones_like(columns["gradient_norm"])
+    return columns["step_size"] / np.asarray(constants["step_size"], float).reshape(-1, 1)
+
+
 def expected_slacks(theorem: Theorem, columns: Table, constants: Constants) -> dict[str, np.ndarray]:
     """The inequalities that hold in expectation: name → slack per run, whose mean over seeds must not be negative.
 
@@ -135,9 +143,13 @@ def expected_slacks(theorem: Theorem, columns: Table, constants: Constants) -> d
     if theorem.proof.memory is None:
         return {}
     ratio = np.asarray(constants["norm_ratio"], float)
-    measured = {"start": columns["start_norm"].mean(-1), "noise": ratio * columns["noise_norm_2"].mean(-1)}
+    share = step_shares(theorem, columns, constants)
+    measured = {
+        "start": (share * columns["start_norm"]).mean(-1),
+        "noise": ratio * (share * columns["noise_norm_2"]).mean(-1),
+    }
     if "drift" in theorem.proof.memory.in_mean:
-        measured["drift"] = columns["drift_norm"].mean(-1)
+        measured["drift"] = (share * columns["drift_norm"]).mean(-1)
     parts = dict(theorem.proof.memory.parts())
     return {name: _constant(parts[name], constants) - value for name, value in measured.items() if name in parts}
 
@@ -159,11 +171,12 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     shares["telescope"] = (np.asarray(constants["initial_gap"], float) - fall) / (steps * rate)
     if theorem.proof.memory is not None:
         per_error = _constant(derived.memory_rate, constants) / rate
-        norms = {name: columns[f"{name}_norm"].mean(-1) for name in ("start", "drift", "noise")}
+        share = step_shares(theorem, columns, constants)
+        norms = {name: (share * columns[f"{name}_norm"]).mean(-1) for name in ("start", "drift", "noise")}
         parts = {name: _constant(part, constants) for name, part in theorem.proof.memory.parts()}
         ratio = np.asarray(constants["norm_ratio"], float)
-        in_norm_2 = ratio * columns["noise_norm_2"].mean(-1)
-        shares["memory triangle"] = per_error * (sum(norms.values()) - columns["error_norm"].mean(-1))
+        in_norm_2 = ratio * (share * columns["noise_norm_2"]).mean(-1)
+        shares["memory triangle"] = per_error * (sum(norms.values()) - (share * columns["error_norm"]).mean(-1))
         for name in ("start", "drift"):
             shares[name] = per_error * (parts.get(name, 0.0) - norms[name])
         shares["norm ratio"] = per_error * (in_norm_2 - norms["noise"])

@@ -14,7 +14,9 @@ from bounds import evaluate, layers
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import g
 from bounds.memory import StartFactor, finite_sums, units
-from bounds.symbols import BY_SYMBOL, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, sigma
+from bounds.scheduled_chain import ScheduledTelescope
+from bounds.schedules import FALLING, SCHEDULES, shape_constants
+from bounds.symbols import BY_SYMBOL, CONSTANTS, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, peak, sigma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
@@ -89,12 +91,18 @@ def sample_points(expression: sp.Expr, count: int = _POINTS) -> list[dict[sp.Sym
                 point[symbol] = low / 8  # below every L above, as mu <= L
             if symbol is K:
                 point[symbol] = sp.Integer(source.randint(2, 60))
+            elif constant.at_least == 1:
+                point[symbol] += 1
         points.append(point)
     return points
 
 
 def check_chain(theorem: Theorem) -> Check:
     """The chain's bound equals the claim, symbol for symbol."""
+    scheduled = theorem.method.step == "scheduled"
+    if scheduled != isinstance(theorem.proof.closing, ScheduledTelescope):
+        detail = f"the closing rule is for {'a fixed step' if scheduled else 'a schedule'}, the method is not"
+        return Check("chain yields the claim", False, detail)
     try:
         derived = theorem.proof.derive()
     except BrokenChain as error:
@@ -158,17 +166,24 @@ def check_memory(theorem: Theorem) -> Check:
         if zero != 0:
             return Check("momentum error", False, f"{name}: {zero} should be 0")
     parts = dict(memory.parts())
-    unit_of = units(theorem.method.momentum, theorem.method.decay)
-    for weight, steps in ((0.9, 3), (0.3, 7), (0.05, 40), (0.01, 5), (0.5, 1500), (0.1, 1500)):
-        sums = finite_sums(theorem.method.momentum, theorem.method.start, weight, steps)
+    scheduled = theorem.method.step == "scheduled"
+    unit_of = units(theorem.method.momentum, theorem.method.decay, scheduled)
+    lengths = ((0.9, 3), (0.3, 7), (0.05, 40), (0.01, 5), (0.5, 1500), (0.1, 1500))
+    for schedule, (weight, steps) in itertools.product(SCHEDULES if scheduled else ("constant",), lengths):
+        sizes = SCHEDULES[schedule](steps) if scheduled else None
+        point = {alpha_symbol: sp.Float(weight), K: steps}
+        if sizes is not None:
+            point |= {CONSTANTS[name].symbol: sp.Float(v) for name, v in shape_constants(sizes).items()}
+        sums = finite_sums(theorem.method.momentum, theorem.method.start, weight, steps, sizes)
         if set(sums) != set(parts):
             return Check("momentum error", False, f"its parts are {', '.join(sums)}, the chain has {', '.join(parts)}")
         for name, exact in sums.items():
-            claimed = float((parts[name] / unit_of[name]).subs({alpha_symbol: sp.Float(weight), K: steps}).evalf())
+            claimed = float((parts[name] / unit_of[name]).subs(point).evalf())
             if claimed < exact * (1 - 1e-9):
                 detail = f"`{name}` is {claimed:.4g} at alpha = {weight}, K = {steps}; the exact sum is {exact:.4g}"
+                detail += f" ({schedule} steps)" if scheduled else ""
                 return Check("momentum error", False, f"inequality `{name}` fails: the part {detail}")
-            if steps > 1000 and claimed > exact * 1.05:
+            if steps > 1000 and schedule in FALLING and claimed > exact * 1.05:
                 detail = f"inequality `{name}` is not the sum it stands for: {claimed:.4g}, {exact:.4g}"
                 return Check("momentum error", False, detail)
     return Check("momentum error", True, f"{', '.join(parts)}: they bound the momentum's own sums, and reach them")
@@ -190,13 +205,15 @@ def check_metric(theorem: Theorem) -> Check:
 
 
 def check_largest_step(theorem: Theorem) -> Check:
-    """With decay at a fixed step the iterates stay in their ball, of radius b/λ, exactly while 1 − λγ ≥ 0."""
+    """With decay the iterates stay in a ball of radius b/λ or more exactly while 1 − λγ_k ≥ 0 at the largest step."""
     largest = theorem.step_at_most
     if not theorem.method.decay or theorem.step is not gamma:
         return Check("largest step", True, "none is needed" if largest is None else f"{largest}, as the statement says")
-    if largest is None or not identical(largest, 1 / lam):
-        return Check("largest step", False, f"x⁺ = (1 − λγ)x + γd̂ keeps to its ball for γ <= 1/λ, not {largest}")
-    return Check("largest step", True, f"{largest}: the iterates stay in the ball of radius b/λ")
+    expected = 1 / (lam * peak) if isinstance(theorem.proof.closing, ScheduledTelescope) else 1 / lam
+    if largest is None or not identical(largest, expected):
+        detail = f"x⁺ = (1 − λγ_k)x + γ_k·d̂ keeps to its ball for γ <= {expected}, not {largest}"
+        return Check("largest step", False, detail)
+    return Check("largest step", True, f"{largest}: the iterates stay in a ball of radius b/λ or more")
 
 
 def check_tuning(theorem: Theorem) -> Check:
@@ -340,6 +357,7 @@ def check_vacuity(theorem: Theorem) -> Check:
     """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
     usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
     usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1, "mu": 0.1, "diameter": 3.0}
+    usual |= {"variation": 4 / 3, "peak": 2.0, "iterate_bound": 5.0}
     needed = set(evaluate.code_names(theorem.claim))
     two_sided = bool(needed & {"epsilon", "eta"})
     for value in theorem.tuning.values():

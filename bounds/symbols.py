@@ -49,6 +49,9 @@ R = _positive("R")
 lam = _positive("lambda")
 B = _positive("B")
 target = _positive("target")
+nu = _positive("nu")
+peak = _positive("peak")
+X = _positive("X")
 order = _positive("kappa")
 iterations = sp.Symbol("N", nonnegative=True)
 s_min = _positive("s_min")
@@ -69,7 +72,7 @@ CONSTANTS: dict[str, Constant] = {
         Constant("mean_smoothness", Lbar, (1, -2), "E‖g(x, ξ) − g(y, ξ)‖₂² ≤ L̄²‖x − y‖²", above=0),
         Constant("mu", mu, (1, -2), "‖∇f(x)‖_*² ≥ 2μ(f(x) − inf f)", above=0),
         Constant("diameter", R, (0, 1), "R ≥ ‖x_k − x*‖ on the level set of x_0", above=0),
-        Constant("weight_decay", lam, (0, -1), "λ of x⁺ = (1 − λγ)x + γd̂", above=0),
+        Constant("weight_decay", lam, (0, -1), "λ of x⁺ = (1 − λγ)x + γd̂", at_least=0),
         Constant("batch_size", B, (0, 0), "gradients averaged a step: σ²/B for σ²", at_least=1),
         Constant("target", target, (1, -1), "the dual gradient norm to reach", above=0),
         Constant("order", order, (0, 0), "κ of a classical Newton–Schulz step", at_least=1),
@@ -77,6 +80,9 @@ CONSTANTS: dict[str, Constant] = {
         Constant("s_min", s_min, (0, 0), "smallest singular value over the scale", above=0, at_most=1),
         Constant("steps", K, (0, 0), "number of steps", at_least=1),
         Constant("step_size", gamma, (0, 1), "γ of x + γd̂", above=0),
+        Constant("variation", nu, (0, 0), "avg γ_k²/γ² of steps γ_k of mean γ: 1 for a fixed step", at_least=1),
+        Constant("peak", peak, (0, 0), "max γ_k/γ of steps γ_k of mean γ: 1 for a fixed step", at_least=1),
+        Constant("iterate_bound", X, (0, 1), "‖x_k‖ ≤ X at every step; with decay, max(‖x_0‖, b/λ) is one", above=0),
         Constant("alpha", alpha, (0, 0), "weight of the new gradient, 1 − β", above=0, at_most=1),
         Constant("noise_std", sigma, (1, -1), "E‖ξ‖₂² ≤ σ² given the past", at_least=0),
         Constant("norm_ratio", rho, (0, 0), "‖v‖_* ≤ ρ‖v‖₂", above=0),

@@ -96,13 +96,17 @@ class Theorem:
         or contradictory constants and for values outside their rule (NaN, δ ≥ 1, negative …).
         """
         numbers = evaluate.check_constants(constants, self.constants, self.name)
-        if self.step_at_most is not None:
-            largest = evaluate.value(self.step_at_most, numbers)
-            if np.any(numbers["step_size"] > largest * (1 + 1e-12)):
-                raise ValueError(
-                    f"{self.name}: `step_size` must be at most {self.step_at_most}, here {largest.min():g}"
-                )
+        largest = self.largest_step(numbers)
+        if np.any(numbers.get("step_size", np.asarray(0.0)) > largest * (1 + 1e-12)):
+            raise ValueError(f"{self.name}: `step_size` must be at most {self.step_at_most}, here {largest.min():g}")
         return evaluate.value(self.claim, numbers)
+
+    def largest_step(self, numbers: Mapping[str, Any]) -> np.ndarray:
+        """The largest γ that the statement allows at these constants; ∞ where it does not limit γ."""
+        if self.step_at_most is None:
+            return np.asarray(np.inf)
+        with np.errstate(divide="ignore"):
+            return 1 / np.asarray(evaluate.value(1 / self.step_at_most, numbers))
 
     def tune(self, **constants: Any) -> Tuning:
         """The step size and alpha that minimise the claim, and its value there; see `Tuning`."""

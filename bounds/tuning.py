@@ -31,14 +31,14 @@ def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
     shape = np.broadcast_shapes(*(n.shape for n in numbers.values()))
     flat = {name: np.broadcast_to(n, shape).ravel() for name, n in numbers.items()}
     points = ({k: v[i] for k, v in flat.items()} for i in range(int(np.prod(shape))))
-    results = [optimum(theorem.claim, point, theorem.step_at_most) for point in points]
+    results = [optimum(theorem.claim, point, float(theorem.largest_step(point))) for point in points]
     step_size, weight, value = (np.array(column).reshape(shape) for column in zip(*results, strict=True))
     return Tuning(step_size, weight, value, "numerical", leading)
 
 
 def _closed(theorem: Theorem, numbers: evaluate.Numbers, how: str, expression: sp.Expr | None) -> Tuning:
     known = dict(numbers)
-    largest = np.inf if theorem.step_at_most is None else evaluate.value(theorem.step_at_most, known)
+    largest = theorem.largest_step(known)
     tuned: dict[str, np.ndarray] = {}
     for symbol, code in ((alpha, "alpha"), (gamma, "step_size")):
         if symbol in theorem.tuning:
@@ -48,11 +48,8 @@ def _closed(theorem: Theorem, numbers: evaluate.Numbers, how: str, expression: s
     return Tuning(tuned.get("step_size"), tuned.get("alpha"), value, how)
 
 
-def optimum(
-    claim: sp.Expr, numbers: Mapping[str, float], step_at_most: sp.Expr | None = None
-) -> tuple[float, float, float]:
-    """(γ, α, value) that minimise P(α)/γ + Q(α)γ + R(α) at fixed constants: closed in γ, one-dimensional in α ≤ 1."""
-    largest = np.inf if step_at_most is None else float(evaluate.value(step_at_most, numbers))
+def optimum(claim: sp.Expr, numbers: Mapping[str, float], largest: float = np.inf) -> tuple[float, float, float]:
+    """(γ, α, value) that minimise P(α)/γ + Q(α)γ + R(α) for γ ≤ largest: closed in γ, one-dimensional in α ≤ 1."""
     terms = sp.collect(sp.expand(claim), gamma, evaluate=False)
     if set(terms) - {1 / gamma, gamma, sp.Integer(1)}:
         raise ValueError(f"the claim is not P/γ + Qγ + R in the step size: {claim}")

@@ -32,6 +32,7 @@ def run(
     *,
     steps: int,
     step_size: PerRun,
+    schedule: np.ndarray | Sequence[float] | None = None,
     alpha: float | Tensor | None = None,
     seeds: Sequence[int] | np.ndarray = (0,),
     record: str = "all",
@@ -44,6 +45,7 @@ def run(
 
     Args:
         step_size, alpha: as in `Method.step`, a number or one per run; step_size also a tuple of those, one per layer.
+        schedule: what step_size is multiplied by at each step, (steps,) or (runs, steps), numbers >= 0; None: 1.
         seeds: one per run; runs with one seed see the same noise.
         record: "all" columns of `experiments.trajectory`, or "metric": gradient_norm and objective alone.
         delta_every: measure δ at every so many steps (one more SVD each); 0: never.
@@ -58,6 +60,7 @@ def run(
     problem.check_ball(ball)
     where = check_device(device)
     step_size = _moved(step_size, where)
+    multipliers = _multipliers(schedule, len(seeds), steps, where)
     state = method.init(map_layers(lambda a: a.to(where), problem.start(runs)))
     recorder = Recorder(problem, method, Parts(method, alpha, runs, where), delta_every)
     columns: dict[str, list[Tensor]] = {}
@@ -72,7 +75,7 @@ def run(
         state, move = method.step(
             state,
             fresh,
-            step_size=step_size,
+            step_size=step_size if multipliers is None else _times(step_size, multipliers[:, k]),
             alpha=alpha,
             gradient_before=problem.gradient(x_before, sample) if corrects else None,
             draw=draw,
@@ -111,6 +114,24 @@ def _moved(step_size: PerRun, where: torch.device) -> PerRun:
     if isinstance(step_size, tuple):
         return tuple(s.to(where) if isinstance(s, Tensor) else s for s in step_size)
     return step_size.to(where) if isinstance(step_size, Tensor) else step_size
+
+
+def _multipliers(schedule: Any, runs: int, steps: int, where: torch.device) -> Tensor | None:
+    """The schedule as (runs, steps); `ValueError` for another shape and for numbers that are not >= 0."""
+    if schedule is None:
+        return None
+    table = torch.as_tensor(np.asarray(schedule, dtype=float), device=where)
+    if tuple(table.shape) not in ((steps,), (runs, steps)):
+        raise ValueError(
+            f"`schedule` must have one number per step, shape ({steps},), or one row of them per run, "
+            f"({runs}, {steps}); got shape {tuple(table.shape)}"
+        )
+    check_numbers("schedule", table, at_least=0.0)
+    return table.expand(runs, steps)
+
+
+def _times(step_size: PerRun, factor: Tensor) -> PerRun:
+    return tuple(s * factor for s in step_size) if isinstance(step_size, tuple) else step_size * factor
 
 
 def _check_finite(objective: Tensor, step: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from bounds.assumptions import Setting
+from bounds.schedules import SCHEDULES, shape_constants
 from bounds.theorem import Theorem
 from experiments.problems.base import Known, Problem
 from lmo.balls import NormBall, Product
@@ -22,6 +23,7 @@ from lmo.step_rules import Adaptive, Fixed, LayerAdaptive, StepRule
 MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov, "storm": Storm}
 STEP_RULES: dict[str, type[StepRule]] = {
     "fixed": Fixed,
+    "scheduled": Fixed,
     "adaptive": Adaptive,
     "layer-fixed": Fixed,
     "layer-adaptive": LayerAdaptive,
@@ -30,12 +32,21 @@ STEP_RULES: dict[str, type[StepRule]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One oracle to try: `make(deltas)` builds it for the runs that use it, one δ per run."""
+    """One oracle to try: `make(deltas)` builds it for the runs that use it, one δ per run.
+
+    schedule: what multiplies the step size, of `bounds.schedules.SCHEDULES`.
+    """
 
     label: str
     deltas: tuple[float, ...]
     make: Any
     promised: bool = True
+    schedule: str = "constant"
+
+
+def under_schedules(chosen: list[Entry]) -> list[Entry]:
+    """Every entry once for each step-size schedule."""
+    return [replace(one, label=f"{one.label}, {name}", schedule=name) for one in chosen for name in SCHEDULES]
 
 
 def entries(ball: NormBall, deltas: tuple[float, ...]) -> list[Entry]:
@@ -127,6 +138,7 @@ class Batch:
     alpha: torch.Tensor | None
     seeds: np.ndarray
     cells: list[Cell] = field(default_factory=list)
+    schedule: np.ndarray | None = None  # (run, step), of mean 1; None: every step is `step_size`
 
 
 @dataclass(frozen=True)
@@ -198,14 +210,20 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
     tuned_with = {n: v for n, v in known.items() if n in {*theorem.proof_constants, "initial_gap", "smoothness"}}
     oracles: list[Oracle] = []
     which: list[int] = []  # the oracle of each run
-    step_sizes, alphas, run_seeds, cells = [], [], [], []
+    step_sizes, alphas, run_seeds, cells, schedules = [], [], [], [], []
+    scheduled = theorem.method.step == "scheduled"
     for entry in chosen:
+        shape = SCHEDULES[entry.schedule](steps)
         run_deltas = np.repeat(entry.deltas, seeds)
         oracle = entry.make(run_deltas)
         promise = oracle.promise()
         for i, delta in enumerate(entry.deltas):
             epsilon, eta = promised_errors(theorem, oracle, i * seeds)
             errors = error_constants(theorem, delta, epsilon, eta)
+            if scheduled:
+                errors |= {n: v for n, v in shape_constants(shape).items() if n in theorem.constants}
+                errors |= iterate_bound(theorem, problem, ball, known, eta)
+                schedules += [shape / shape.mean()] * seeds
             needed = _tuning_constants(theorem)
             tuned = theorem.tune(**{n: v for n, v in (tuned_with | errors).items() if n in needed})
             rows = np.arange(len(which), len(which) + seeds)
@@ -231,7 +249,17 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
         torch.tensor(alphas, dtype=torch.float64) if alphas else None,
         np.array(run_seeds),
         cells,
+        np.array(schedules) if scheduled else None,
     )
+
+
+def iterate_bound(
+    theorem: Theorem, problem: Problem, ball: NormBall, constants: dict[str, Any], eta: float
+) -> dict[str, float]:
+    """X = max(‖x_0‖, (1 + η)/λ) where the statement has it: x_k is a mean of x_0 and of answers over λ."""
+    if "iterate_bound" not in theorem.constants:
+        return {}
+    return {"iterate_bound": max(float(ball.norm(problem.start(1)).max()), (1 + eta) / constants["weight_decay"])}
 
 
 def _step_sizes(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:

@@ -105,7 +105,9 @@ def _trivial(theorem: Theorem, constants: Mapping[str, Any]) -> tuple[float, str
         gap = float(constants["initial_gap"])
         return gap, f"the gap is {gap:.4g} at the start"
     value = float(np.sqrt(2 * np.sum(constants["smoothness"]) * constants["initial_gap"]))  # Σ: a product of layers
-    if theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
+    if "iterate_bound" in theorem.constants:  # ‖∇f‖_* + (λ/c)⟨∇f, x⟩ ≤ (1 + λX/c)‖∇f‖_*
+        value *= 1 + constants["weight_decay"] * constants["iterate_bound"] / (1 - constants["epsilon"])
+    elif theorem.method.decay:  # ⟨∇f, x⟩ + (c/λ)‖∇f‖_* ≤ ((b + c)/λ)‖∇f‖_*
         value *= (2 + constants["eta"] - constants["epsilon"]) / constants["weight_decay"]
     return value, f"smoothness alone keeps the gradient below √(2LΔ) = {value:.4g}"
 

@@ -9,6 +9,7 @@ from bounds.memory.averaging import NoMemory as NoMemory
 from bounds.memory.base import Memory as Memory
 from bounds.memory.base import Part as Part
 from bounds.memory.nesterov import NesterovMemory as NesterovMemory
+from bounds.memory.scheduled import ScheduledMemory as ScheduledMemory
 from bounds.memory.start_factors import FACTORS as FACTORS
 from bounds.memory.start_factors import NesterovZeroStart as NesterovZeroStart
 from bounds.memory.start_factors import StartFactor as StartFactor

@@ -10,19 +10,7 @@ from bounds.published.base import Published
 from bounds.published.comparisons import Ours, Rate
 from bounds.published.proofs import Exact, Holds, Identity
 from bounds.published.symbols import EXACT
-from bounds.symbols import Delta, K, L, Lbar, alpha, gamma, rho, sigma
-
-_s4 = (
-    Delta / (gamma * K)
-    + L * gamma / 2
-    + 2
-    * rho
-    * (
-        sigma / (alpha * K)
-        + sigma * sp.sqrt(2 * alpha / (2 - alpha))
-        + sp.sqrt(2) * (1 - alpha) * Lbar * gamma / sp.sqrt(alpha * (2 - alpha))
-    )
-)
+from bounds.symbols import K, alpha, gamma
 
 
 def _equation_four() -> Iterator[sp.Expr]:
@@ -60,7 +48,7 @@ MuonMvr = Published(
     "oracle, but for a known horizon; an anytime statement it does not give.",
     proofs=(
         Rate(
-            Ours("storm", EXACT, derived=_s4),
+            Ours("storm", EXACT),
             {alpha: K ** sp.Rational(-2, 3), gamma: K ** sp.Rational(-2, 3)},
             sp.Rational(1, 3),
         ),

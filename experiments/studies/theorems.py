@@ -12,13 +12,25 @@ import bounds
 from bounds.theorem import Theorem
 from experiments.problems import Problem, shipped
 from experiments.run import run
-from experiments.settings import Batch, Cell, batch, by_layer, entries, error_constants, known_constants, setting
+from experiments.settings import (
+    Batch,
+    Cell,
+    batch,
+    by_layer,
+    entries,
+    error_constants,
+    iterate_bound,
+    known_constants,
+    setting,
+    under_schedules,
+)
 from experiments.studies.base import Tick, silent
 from experiments.trajectory import DIMENSIONS
 from experiments.verdict import Verdict, judge
 from lmo.balls import NormBall
 
 QUESTION = __doc__
+_SCHEDULED = ("exact", "mixed", "newton-schulz jordan")  # those that every step-size schedule is run with
 _LEAN = ("exact", "mixed", "random", "newton-schulz jordan")  # the oracles that heavy problems are run with
 
 
@@ -86,9 +98,11 @@ def _batch(theorem: Theorem, problem: Problem, ball: NormBall, scale: Scale) -> 
     heavy = problem.heavy
     stochastic = problem.noise_std is not None
     chosen = entries(ball, scale.heavy_deltas if heavy else scale.deltas)
-    if heavy:
-        chosen = [e for e in chosen if e.label in _LEAN]
+    scheduled = theorem.method.step == "scheduled"
+    if heavy or scheduled:
+        chosen = [e for e in chosen if e.label in (_SCHEDULED if scheduled else _LEAN)]
     chosen = [e for e in chosen if not theorem.applies_to(setting(theorem, problem, ball, e.promised))]
+    chosen = under_schedules(chosen) if scheduled else chosen
     deterministic = 1 if heavy else 2  # two, for the random error
     seeds = (scale.heavy_seeds if heavy else scale.seeds) if stochastic else deterministic
     return batch(theorem, problem, ball, steps=scale.heavy_steps if heavy else scale.steps, seeds=seeds, chosen=chosen)
@@ -100,6 +114,7 @@ def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
         one.method,
         steps=one.steps,
         step_size=one.step_size,
+        schedule=one.schedule,
         alpha=one.alpha,
         seeds=one.seeds,
         device=device,
@@ -128,7 +143,8 @@ def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
 def _measured(one: Batch, cell: Cell, columns: dict[str, np.ndarray]) -> dict[str, float]:
     """The constants with ε, η read off the run: their largest values, a weaker claim than a promise."""
     epsilon, eta = float(columns["epsilon"].max()), float(columns["eta"].max())
-    return cell.constants | error_constants(one.theorem, cell.delta, epsilon, eta)
+    errors = error_constants(one.theorem, cell.delta, epsilon, eta)
+    return cell.constants | errors | iterate_bound(one.theorem, one.problem, one.ball, cell.constants, eta)
 
 
 def _keep_example(one: Batch, cell: Cell, columns: dict[str, np.ndarray], constants: dict, table: Table) -> None:

@@ -34,8 +34,8 @@ class LMO(torch.optim.Optimizer):
         weight_decay: λ ≥ 0. seed: of oracles that draw random numbers; each step and parameter has its own.
 
     Raises:
-        TypeError, ValueError: numbers out of range; a parameter that does not fit the ball; a sparse, complex, NaN or
-            infinite gradient.
+        TypeError, ValueError: numbers out of range; a parameter that does not fit the ball; a momentum that needs two
+            gradients a step (`Storm`); a sparse, complex, NaN or infinite gradient.
     """
 
     def __init__(
@@ -135,6 +135,12 @@ class LMO(torch.optim.Optimizer):
             raise ValueError(f"`seed` must be a non-negative integer, got {group['seed']!r}")
         for parameter in group["params"]:
             method = self.method_for(group, parameter)  # checks oracle, momentum, step rule and decay
+            if method.momentum.needs_before:
+                raise ValueError(
+                    f"the momentum {method.momentum.name!r} needs two gradients a step, of one sample at two points, "
+                    "and an optimiser has one; use Ema, Nesterov, HeavyBall or NoMomentum, or `lmo.Method.step` with "
+                    "`gradient_before`"
+                )
             if method.momentum.needs_alpha:
                 check_alpha(group["alpha"])
             self._check_fits(parameter, method)

@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from lmo.balls import LInf, Product, Spectral
-from lmo.momentum import NoMomentum
+from lmo.momentum import NoMomentum, Storm
 from lmo.optim import LMO, Muon
 from lmo.oracles import Exact
+
+STORM = {"momentum": Storm(), "oracle": Exact(LInf(3))}
 
 
 def matrix(*shape: int, **options) -> nn.Parameter:
@@ -30,6 +32,7 @@ def matrix(*shape: int, **options) -> nn.Parameter:
         (lambda: LMO([matrix()], weight_decay=-1), ValueError, "`weight_decay` must be a finite number >= 0.0"),
         (lambda: LMO([matrix()], oracle=Spectral()), TypeError, r"`oracle` must be of type Oracle, got Spectral"),
         (lambda: LMO([matrix()], momentum=0.9), TypeError, "`momentum` must be of type Momentum, got 0.9"),
+        (lambda: LMO([matrix()], momentum=Storm()), ValueError, "needs two gradients a step.*use Ema, Nesterov"),
         (lambda: LMO([matrix()], seed=-1), ValueError, "`seed`.* non-negative integer"),
         (lambda: Muon([matrix(5)]), ValueError, "has 1 dimension"),
         (lambda: Muon([matrix()], momentum=1.0), ValueError, "`momentum` must be a finite number >= 0.0 and < 1.0"),
@@ -45,7 +48,7 @@ def test_refusals_of_the_constructor(make, error, message) -> None:
 def test_a_refused_group_is_not_added() -> None:
     good, bad = matrix(), matrix(2, 3, 4)  # a batch of matrices to the ball, were it let in
     optimizer = LMO([good])
-    for options in ({}, {"lr": -1.0, "oracle": Exact(LInf(3))}, {"alpha": 2.0, "oracle": Exact(LInf(3))}):
+    for options in ({}, {"lr": -1.0, "oracle": Exact(LInf(3))}, {"alpha": 2.0, "oracle": Exact(LInf(3))}, STORM):
         with pytest.raises(ValueError):
             optimizer.add_param_group({"params": [bad], **options})
         assert [group["params"] for group in optimizer.param_groups] == [[good]]
