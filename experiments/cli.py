@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.oracles import commands
 from experiments.refutation import commands as refutation
+from experiments.worst_cases import commands as worst_cases
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -203,6 +204,7 @@ app.command()(commands.oracle)
 app.command()(commands.plan)
 app.command()(refutation.refute)
 app.command()(refutation.replay)
+app.command()(worst_cases.worst_case)
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

@@ -72,6 +72,8 @@ class Constructions(Attack):
                 best = (value, kind)
         assert best is not None
         value, kind = best
+        if value == -np.inf:
+            raise ValueError(f"no construction in {norm} exists at these constants: the step is too large for the gap")
         bound = bound_at(theorem, full)
         return Case(self.name, theorem.name, norm, full, value, bound, "run", kind, {"kind": kind, "norm": norm})
 
@@ -81,7 +83,9 @@ class Constructions(Attack):
             raise unknown_name("construction", str(instance.get("kind")), kinds(str(instance.get("norm"))))
         norms = _played(instance["kind"], instance["norm"], constants)
         if norms is None:
-            raise ValueError(f"{instance['kind']} does not exist at these constants: the cycle costs more than the gap")
+            raise ValueError(
+                f"{instance['kind']} does not exist at these constants: its cycle or its end costs more than the gap"
+            )
         return norms
 
 
@@ -94,13 +98,15 @@ def kinds(norm: str) -> list[str]:
 
 
 def setting(kind: str, norm: str, constants: Mapping[str, float]) -> tuple[Problem, Oracle] | None:
-    """Problem and adversary; None where the step is so large that a cycle alone costs more than the gap."""
+    """Problem and adversary; None where the step is so large that a cycle or a flat end alone costs more than the gap."""
     delta, step = (torch.tensor([constants[n]], dtype=torch.float64) for n in ("delta", "step_size"))
     build = (PLANE | LINE)[kind]
     try:
         problem = build(delta, step, int(constants["steps"]), constants["initial_gap"], constants["smoothness"])
     except ValueError:
         return None
+    if not torch.isfinite(problem.start(1)).all():
+        return None  # the flat end alone costs more than the gap: no slope solves the construction's equation
     if kind in LINE:
         return problem, Perturbed(Exact(BALLS[norm]), Shrink(constants["delta"]))
     assert isinstance(problem, Huber | Saturated | Staircase)
