@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.oracles import commands
 from experiments.refutation import commands as refutation
+from experiments.sweeps import commands as sweeps
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -163,6 +164,8 @@ app.command()(commands.oracle)
 app.command()(commands.plan)
 app.command()(refutation.refute)
 app.command()(refutation.replay)
+app.command()(sweeps.sweep)
+app.add_typer(sweeps.results, name="results")
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

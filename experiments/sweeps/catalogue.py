@@ -122,7 +122,7 @@ def ball_called(text: str, problem: Problem) -> NormBall:
     except ValueError as error:
         if "is one of" not in str(error):
             raise
-        raise DoesNotFit(str(error)) from None
+        raise DoesNotFit(f"the ball {text!r} is not one of {ndim} dimension(s), which {problem.name!r} has") from None
     if isinstance(problem.core_ndim, tuple):
         raise DoesNotFit(f"the ball {text!r} is for one layer, {problem.name!r} has {len(problem.core_ndim)}")
     return ball
@@ -170,6 +170,6 @@ def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:
     if "ball" in {field.name for field in dataclasses.fields(oracle)}:
         try:
             return dataclasses.replace(oracle, ball=ball)
-        except (TypeError, ValueError) as error:
-            raise DoesNotFit(f"the oracle {text!r} does not answer for the ball {ball.name!r}: {error}") from None
+        except (TypeError, ValueError):
+            raise DoesNotFit(f"the oracle {text!r} does not answer for the ball {ball.name!r}") from None
     raise DoesNotFit(f"the oracle {text!r} is for the ball {oracle.ball.name!r}, not {ball.name!r}")
