@@ -96,8 +96,8 @@ def run_sweep(
             )
         for path in [one.path for one in scan.damaged] + scan.leftovers:
             path.unlink()
-        missing = [chunk for chunk in the_plan.chunks if chunk.index not in scan.finished]
+        missing = [chunk for chunk in the_plan.chunks if chunk.number not in scan.finished]
         progress.started(the_plan, missing, scan.damaged)
         for chunk, results in compute(missing, the_plan, device, progress.done) if missing else ():
-            store.write(chunk.index, results)
+            store.write(chunk.number, results)
     return Outcome(store, len(missing), scan.damaged)

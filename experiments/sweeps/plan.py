@@ -58,7 +58,7 @@ class Group(NamedTuple):
 class Chunk(NamedTuple):
     """One batch: runs start … stop − 1 of a group, the unit that is computed, stored and resumed."""
 
-    index: int
+    number: int
     group: Group
     start: int
     stop: int

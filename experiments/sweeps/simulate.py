@@ -14,7 +14,7 @@ from experiments.sweeps import catalogue
 from experiments.sweeps.plan import Chunk
 from experiments.sweeps.specification import Sweep
 from lmo.checks import check_device
-from lmo.elements import Element, expand, inner, map_layers
+from lmo.elements import expand, inner, map_layers
 from lmo.method import Method, Move, State
 from lmo.oracles import measure
 from lmo.oracles.base import alignment_deficit
@@ -115,7 +115,7 @@ class _Batch:
             state, fresh, step_size=self.step_size, alpha=self.alpha, gradient_before=earlier, draw=draw
         )
 
-    def _record(self, gradient: Element, move: Move) -> None:
+    def _record(self, gradient: Any, move: Move) -> None:
         norm = self.ball._dual_norm(gradient).double()
         self.smallest = torch.minimum(self.smallest, norm)
         self.recorded += 1

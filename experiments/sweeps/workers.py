@@ -91,7 +91,7 @@ def _through(
     def send() -> None:
         chunk = next(waiting, None)
         if chunk is not None:
-            future = client.submit(compute_chunk, text, chunk.index, device, pure=False)
+            future = client.submit(compute_chunk, text, chunk.number, device, pure=False)
             sent[future.key] = chunk
             coming.add(future)
 
