@@ -35,8 +35,8 @@ def collect(store: Store, partial: bool = False) -> xr.Dataset:
     missing = len(the_plan.chunks) - len(scan.finished)
     if (missing and not partial) or not scan.finished:
         raise ValueError(
-            f"{str(store.folder)!r} has {len(scan.finished)} of {len(the_plan.chunks)} chunks, {len(scan.damaged)} more "
-            "are damaged; `lmo sweep --resume` computes the rest"
+            f"{str(store.folder)!r} has {len(scan.finished)} of {len(the_plan.chunks)} chunks, "
+            f"{len(scan.damaged)} more are damaged; `lmo sweep --resume` computes the rest"
         )
     tables = {index: store.read(index, path) for index, path in sorted(scan.finished.items())}
     whole = np.concatenate(list(tables.values()))

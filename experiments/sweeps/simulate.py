@@ -28,7 +28,8 @@ RESULTS = {
     "mean_epsilon": "mean alignment deficit of the oracle's answers at the recorded steps",
     "mean_eta": "mean norm excess of the same",
     "mean_delta": "mean distance of the same to a minimiser",
-    "lost_at": "the step at which the run left the finite numbers (its other results are infinite); −1: it did not",
+    "lost_at": "the recorded step at which the run was seen to have left the finite numbers (its other results are "
+    "infinite); −1: it did not",
 }
 
 
@@ -60,7 +61,7 @@ class _Batch:
     def __init__(self, chunk: Chunk, sweep: Sweep, device: str) -> None:
         group, columns = chunk.group, chunk.group.columns(chunk.start, chunk.stop)
         self.sweep, self.device, self.dtype = sweep, check_device(device), getattr(torch, sweep.dtype)
-        plain = catalogue.problem_called(group.problem)
+        self.steps, plain = group.steps, catalogue.problem_called(group.problem)
         self.problem: Problem = catalogue.with_noise(plain, group.noise)
         self.ball = catalogue.ball_called(group.ball, plain)
         delta = self._moved(columns["delta"]) if catalogue.takes_delta(group.oracle) else 0.0
@@ -77,6 +78,9 @@ class _Batch:
         self.sums: dict[str, Tensor] = {}
         self.smallest = torch.full_like(self.lost_at, torch.inf)
         self.recorded = 0
+        # a pass to find a NaN costs as much as the rest of a step on vectors, and nothing beside matrix products, where
+        # a NaN in one run must not steer an iteration that looks at its whole batch
+        self.checks = self.ball.core_ndim != 1
 
     def step(self, k: int) -> None:
         """Step k of every run."""
@@ -87,9 +91,15 @@ class _Batch:
         fresh = exact if sample is None else self.problem.gradient(x, sample)
         corrects = self.method.momentum.needs_before and self.before is not None
         earlier = self.problem.gradient(self.before, sample) if corrects else None
+        if records and self._drop_lost(k, fresh, earlier):
+            self.step(k)
+            return
         try:
-            self.state, move = self._advance(self.state, fresh, earlier, draw)
-        except ValueError:
+            self.state, move = self.method.step(
+                self.state, fresh, step_size=self.step_size, alpha=self.alpha, gradient_before=earlier, draw=draw,
+                check=k == 0 or self.checks,
+            )  # fmt: skip
+        except (ValueError, RuntimeError):  # an SVD refuses a batch with a NaN in it
             if not self._drop_lost(k, fresh, earlier):
                 raise
             self.step(k)
@@ -104,16 +114,11 @@ class _Batch:
         found = {name: total / self.recorded for name, total in self.sums.items()}
         found |= {"min_gradient_norm": self.smallest, "last_gradient_norm": last.double()}
         found["last_objective"] = self.problem.value(self.state.x).double()
-        for name, values in found.items():
-            there = (self.lost_at < 0) & torch.isfinite(values)
-            found[name] = torch.where(there, values, torch.inf)
+        ended = torch.stack([~torch.isfinite(values) for values in found.values()]).any(0) & (self.lost_at < 0)
+        self.lost_at[ended] = float(self.steps)
+        found = {name: torch.where(self.lost_at < 0, values, torch.inf) for name, values in found.items()}
         found["lost_at"] = self.lost_at
         return {name: found[name].cpu().numpy() for name in result_names(self.sweep)}
-
-    def _advance(self, state: State, fresh: Any, earlier: Any, draw: Draw) -> tuple[State, Move]:
-        return self.method.step(
-            state, fresh, step_size=self.step_size, alpha=self.alpha, gradient_before=earlier, draw=draw
-        )
 
     def _record(self, gradient: Any, move: Move) -> None:
         norm = self.ball._dual_norm(gradient).double()
@@ -141,7 +146,8 @@ class _Batch:
         bad = torch.zeros(self.runs, dtype=torch.bool, device=self.device)
         for gradient in gradients:
             for layer in gradient if isinstance(gradient, tuple) else (gradient,):
-                bad = bad if layer is None else bad | ~torch.isfinite(layer.flatten(1)).all(1)
+                if layer is not None and not torch.isfinite(layer.sum()):
+                    bad |= ~torch.isfinite(layer.flatten(1)).all(1)
         if not bad.any():
             return False
         self.lost_at[bad & (self.lost_at < 0)] = float(k)
