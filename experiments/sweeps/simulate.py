@@ -15,7 +15,7 @@ from experiments.sweeps.plan import Chunk
 from experiments.sweeps.specification import Sweep
 from lmo.checks import check_device
 from lmo.elements import expand, inner, map_layers
-from lmo.method import Method, Move, State
+from lmo.method import Method, Move
 from lmo.oracles import measure
 from lmo.oracles.base import alignment_deficit
 from lmo.randomness import Draw
