@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.oracles import commands
 from experiments.refutation import commands as refutation
+from experiments.sweeps import commands as sweeps
 from experiments.worst_cases import commands as worst_cases
 
 app = typer.Typer(
@@ -205,6 +206,8 @@ app.command()(commands.plan)
 app.command()(refutation.refute)
 app.command()(refutation.replay)
 app.command()(worst_cases.worst_case)
+app.command()(sweeps.sweep)
+app.add_typer(sweeps.results, name="results")
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

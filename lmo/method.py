@@ -67,6 +67,7 @@ class Method:
         gradient_before: Element | None = None,
         draw: Draw | None = None,
         objective: Callable[[Element], Tensor] | None = None,
+        check: bool = True,
     ) -> tuple[State, Move]:
         """One step of every run.
 
@@ -78,15 +79,18 @@ class Method:
                 (`Storm`) from the second step on, and refused by all others.
             draw: the randomness of this step, for oracles that need it.
             objective: f, one value per run, only for oracles that play against it (`Worst`).
+            check: False leaves out the passes that look for bad numbers in the gradient, the answer, step_size and
+                alpha, for callers that look themselves, and not at every step; what is computed is the same.
 
         Raises:
             TypeError, ValueError: NaN or infinite gradients, wrong shapes, numbers out of range.
         """
         core_ndim = self.oracle.ball.core_ndim
-        self._check_gradient(gradient, state.x)
         corrected = self._check_before(gradient_before, state)
-        self._check_step_size(step_size, state.x)
-        self._check_alpha(alpha, state.x)
+        if check:
+            self._check_gradient(gradient, state.x)
+            self._check_step_size(step_size, state.x)
+            self._check_alpha(alpha, state.x)
         buffer, fed = self.momentum.step(state.buffer, gradient, alpha, core_ndim, **corrected)
         gamma, decay = self.step_rule(step_size, fed, self.oracle.ball)
         x = state.x
@@ -94,7 +98,8 @@ class Method:
             shrink = scaled_number(decay, self.weight_decay)
             x = scaled(x, complement(shrink), core_ndim)
         harm = None if objective is None else lambda d: objective(add_scaled(x, d, gamma, core_ndim))
-        direction, memory = self.oracle(fed, state.memory, draw, harm)
+        answer = self.oracle if check else self.oracle._direction
+        direction, memory = answer(fed, state.memory, draw, harm)
         return State(add_scaled(x, direction, gamma, core_ndim), buffer, memory), Move(fed, direction, gamma)
 
     def _check_gradient(self, gradient: Element, x: Element) -> None:

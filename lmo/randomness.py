@@ -6,6 +6,7 @@ any device, after any resume.
 
 from __future__ import annotations
 
+import copy
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -36,9 +37,17 @@ class Draw:
         self._where = torch.as_tensor(where.reshape(-1), device=self.device)
         self._seeds = array
 
-    def normal(self, purpose: str, shape: Sequence[int], dtype: torch.dtype = torch.float64) -> Tensor:
-        """Standard normal numbers, shape (*batch, *shape)."""
-        return self._gather(purpose, lambda source: source.standard_normal(tuple(shape)), shape).to(dtype)
+    def at(self, step: int) -> Draw:
+        """The same runs at another step; quicker than a new `Draw`."""
+        draw = copy.copy(self)
+        draw.step = check_integer("step", step, at_least=-1)
+        return draw
+
+    def normal(
+        self, purpose: str, shape: Sequence[int], dtype: torch.dtype = torch.float64, std: float = 1.0
+    ) -> Tensor:
+        """Normal numbers of mean 0 and standard deviation `std`, shape (*batch, *shape); not to be written to."""
+        return self._gather(purpose, lambda source: source.standard_normal(tuple(shape)) * std, shape, dtype)
 
     def integers(self, purpose: str, high: int, shape: Sequence[int]) -> Tensor:
         """Integers uniform in [0, high), shape (*batch, *shape), int64."""
@@ -48,11 +57,19 @@ class Draw:
         """The draw of the runs `index` of a one-dimensional batch."""
         return Draw(self._seeds[index], self.step, self.device)
 
-    def _gather(self, purpose: str, make: Callable[[np.random.Generator], np.ndarray], shape: Sequence[int]) -> Tensor:
+    def _gather(
+        self,
+        purpose: str,
+        make: Callable[[np.random.Generator], np.ndarray],
+        shape: Sequence[int],
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
         word = (zlib.crc32(purpose.encode()) << 32) | (self.step & 0xFFFFFFFF)
         drawn = [
             make(np.random.Generator(np.random.Philox(key=np.array([seed, word], dtype=np.uint64))))
             for seed in self._distinct
         ]
-        table = torch.as_tensor(np.stack(drawn), device=self.device)
+        table = torch.as_tensor(np.stack(drawn), device=self.device, dtype=dtype)
+        if len(drawn) == 1:  # one seed: a view, no pass over the batch
+            return table[0].expand(*self.batch_shape, *shape)
         return table[self._where].reshape(*self.batch_shape, *shape)

@@ -44,7 +44,7 @@ class Noisy(Problem):
 
     def sample(self, draw: Draw) -> Any:
         assert self.noise_std is not None
-        return draw.normal("gradient noise", self.shape) * (self.noise_std.value / math.sqrt(math.prod(self.shape)))
+        return draw.normal("gradient noise", self.shape, std=self.noise_std.value / math.sqrt(math.prod(self.shape)))
 
     def gradient(self, x: Any, sample: Any = None) -> Any:
         gradient = self.problem.true_gradient(x)

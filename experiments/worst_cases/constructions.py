@@ -98,7 +98,7 @@ def kinds(norm: str) -> list[str]:
 
 
 def setting(kind: str, norm: str, constants: Mapping[str, float]) -> tuple[Problem, Oracle] | None:
-    """Problem and adversary; None where the step is so large that a cycle or a flat end alone costs more than the gap."""
+    """Problem and adversary; None where, at so large a step, a cycle or a flat end alone costs more than the gap."""
     delta, step = (torch.tensor([constants[n]], dtype=torch.float64) for n in ("delta", "step_size"))
     build = (PLANE | LINE)[kind]
     try:

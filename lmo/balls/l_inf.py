@@ -38,7 +38,7 @@ class LInf(NormBall):
         return flat(m, self.core_ndim).abs().sum(-1)
 
     def _lmo(self, m: Tensor) -> Tensor:
-        return -torch.sign(m)
+        return torch.sign(m).neg_()
 
     def _distance(self, m: Tensor, d: Tensor) -> Distance:
         free = (d.abs() - 1).clamp(min=0)

@@ -35,16 +35,28 @@ def test_the_theorists_example_names_the_inequality(capsys: pytest.CaptureFixtur
     assert "inequality `size` fails" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all commands, with the README's TOML files under the names in their first line."""
+    folder = tmp_path_factory.mktemp("readme")
+    for kind, text in BLOCKS:
+        if kind == "toml":
+            (folder / text.split()[1]).write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.mark.parametrize(
     "line", [line for line in SHELL if line.startswith("lmo ") and "verify" not in line and "figures" not in line]
 )
-def test_the_command_runs(line: str) -> None:
+def test_the_command_runs(line: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workplace)
     refuted = line.split()[1] in ("refute", "replay")  # the bound of the example is false, which is status 1
     assert CliRunner().invoke(app, shlex.split(line)[1:]).exit_code == (1 if refuted else 0)
 
 
 def test_every_command_is_one() -> None:
     known = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    known |= {group.name for group in app.registered_groups}
     used = {line.split()[1] for line in SHELL if line.startswith("lmo ")}
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert used <= known

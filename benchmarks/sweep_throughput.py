@@ -1,0 +1,178 @@
+"""Run-steps per second of sweeps against loops over runs, bookkeeping included on both sides (one norm in ten steps).
+
+    python benchmarks/sweep_throughput.py [--chunks] [--device cuda]
+
+Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
+is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) is printed for the record; `newton-schulz`
+is jordan:5 in float32. ℓ∞ ball, vectors of 100 in float64, EMA momentum, noise shared over the grid: against a plain
+torch loop of the same method, one run at a time, and, for the record, numpy on the whole batch.
+Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time per
+run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from timing import timed
+
+from experiments.sweeps.plan import plan
+from experiments.sweeps.simulate import simulate
+from experiments.sweeps.specification import Sweep
+
+REPEATS, SIZE, DIMENSION, NOISE, EVERY = 5, 12, 100, 0.1, 10
+Work = Callable[[], int]  # returns its number of run-steps
+
+
+def sweep(device: str, **fields: Any) -> Work:
+    """The second chunk of a grid of 64 step sizes and 64 alphas (a whole one), one seed."""
+    axes = {"step_size": {"from": 0.001, "to": 0.5, "count": 64}, "alpha": {"from": 0.01, "to": 1.0, "count": 64}}
+    grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))  # type: ignore[arg-type]
+    chunk = plan(grid, device).chunks[1]
+
+    def go() -> int:
+        simulate(chunk, grid, device)
+        return chunk.run_steps
+
+    return go
+
+
+def matrices(device: str, oracle: str, **fields: Any) -> Work:
+    """The sweep's side on the 12×12 problem, f(X) = ‖X‖²/24."""
+    return sweep(
+        device, problem=f"matrix-quadratic:{SIZE}x{SIZE}", ball="spectral", oracle=oracle, momentum="nesterov-zero",
+        steps=40, **fields,
+    )  # fmt: skip
+
+
+def vectors(device: str, **fields: Any) -> Work:
+    """The sweep's side on vectors."""
+    common: dict[str, Any] = {"ball": "l-inf", "oracle": "exact", "momentum": "ema", "noise": NOISE, "steps": 200}
+    return sweep(device, problem=f"quadratic:{DIMENSION}", **(common | fields))
+
+
+def torch_muon(device: str) -> Work:
+    """One run by torch.optim.Muon, with the same norm in every tenth step."""
+    parameter = torch.nn.Parameter(torch.randn(SIZE, SIZE, device=device))
+    optimizer = torch.optim.Muon([parameter], lr=0.05, momentum=0.95, weight_decay=0.0)
+
+    def go() -> int:
+        total = torch.zeros((), device=device)
+        for k in range(40):
+            parameter.grad = parameter.detach() / SIZE
+            if k % EVERY == 0:
+                total += torch.linalg.svdvals(parameter.grad).sum()
+            optimizer.step()
+        return 40
+
+    return go
+
+
+def torch_loop(device: str) -> Work:
+    """One run of the vector method, as plainly as torch says it; its noise is drawn beforehand and not timed."""
+    curvature = torch.linspace(0.05, 1.0, DIMENSION, dtype=torch.float64, device=device)
+    noise = torch.randn(200, DIMENSION, dtype=torch.float64, device=device) * (NOISE / math.sqrt(DIMENSION))
+
+    def go() -> int:
+        x, m = torch.ones(DIMENSION, dtype=torch.float64, device=device), None
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        for k in range(200):
+            gradient = curvature * x
+            if k % EVERY == 0:
+                total += gradient.abs().sum()
+            g = gradient + noise[k]
+            m = g if m is None else torch.lerp(m, g, 0.1)
+            x = x - 0.01 * torch.sign(m)
+        return 200
+
+    return go
+
+
+def numpy_batch(runs: int = 512) -> Work:
+    """The vector method for a batch of runs, in place, as a careful user would write it; noise drawn beforehand."""
+    curvature = np.linspace(0.05, 1.0, DIMENSION)
+    noise = np.random.default_rng(0).standard_normal((200, DIMENSION)) * (NOISE / math.sqrt(DIMENSION))
+    step, alpha = np.full((runs, 1), 0.01), np.full((runs, 1), 0.1)
+
+    def go() -> int:
+        x, m, g = np.ones((runs, DIMENSION)), np.zeros((runs, DIMENSION)), np.empty((runs, DIMENSION))
+        total = np.zeros(runs)
+        for k in range(200):
+            np.multiply(curvature, x, out=g)
+            if k % EVERY == 0:
+                total += np.abs(g).sum(1)
+            g += noise[k]
+            g -= m
+            g *= alpha if k else 1.0
+            m += g
+            np.sign(m, out=g)
+            g *= step
+            x -= g
+        return runs * 200
+
+    return go
+
+
+def medians(works: dict[str, Work], device: str) -> dict[str, float]:
+    """Microseconds per run-step of each, timed in turn."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for work in works.values():
+        work()
+    for _ in range(REPEATS):
+        for name, work in works.items():
+            elapsed, count = timed(work, device)
+            times[name].append(elapsed / count * 1e6)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def show(found: dict[str, float]) -> None:
+    """One line each."""
+    for name, value in found.items():
+        print(f"  {name:28} {value:10.3f} µs per run-step, {1e6 / value:12.0f} run-steps/s")
+
+
+def by_chunk(device: str) -> None:
+    """Time per run-step against the size of a chunk: how `experiments.sweeps.plan` was given its constants."""
+    print("vectors of 100, float64")
+    show(medians({f"{n} runs": vectors(device, chunk_runs=n) for n in (16, 64, 128, 256, 512, 1024, 2048)}, device))
+    print("12×12, jordan:5, float64")
+    show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n) for n in (16, 64, 256, 1024)}, device))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--chunks", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.chunks:
+        by_chunk(given.device)
+        return
+    works = {
+        "exact": matrices(given.device, "exact"),
+        "polar": matrices(given.device, "polar"),
+        "newton-schulz": matrices(given.device, "jordan:5", dtype="float32"),
+        "torch.optim.Muon": torch_muon(given.device),
+        "vector": vectors(given.device),
+        "plain torch loop": torch_loop(given.device),
+        "numpy, whole batch": numpy_batch(),
+    }
+    found = medians(works, given.device)
+    print(f"median of {REPEATS}, {given.device}, one thread, torch {torch.__version__}")
+    show(found)
+    for name, peer in (
+        ("polar", "torch.optim.Muon"), ("numpy", ""), ("exact", "torch.optim.Muon"),
+        ("newton-schulz", "torch.optim.Muon"), ("vector", "plain torch loop"),
+    ):  # fmt: skip
+        ratio = found[peer] / found[name] if peer else found["numpy, whole batch"] / found["vector"]
+        print(f"RATIO {name} {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

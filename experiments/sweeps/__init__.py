@@ -1,0 +1,1 @@
+"""Sweeps: grids of runs, computed in batches, stored as they come, resumed after any end."""

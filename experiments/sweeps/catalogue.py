@@ -1,0 +1,175 @@
+"""The problems, balls, oracles and momenta that a specification names."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from experiments.oracles import specs
+from experiments.problems.base import Problem
+from experiments.problems.diagonal_quadratic import DiagonalQuadratic
+from experiments.problems.digits_network import DigitsNetwork
+from experiments.problems.digits_softmax import DigitsSoftmax
+from experiments.problems.layered_quadratic import LayeredQuadratic
+from experiments.problems.matrix_quadratic import MatrixQuadratic
+from experiments.problems.noisy import Noisy
+from experiments.problems.ridge import Ridge
+from lmo.balls import NormBall
+from lmo.checks import check_integer
+from lmo.momentum import Ema, HeavyBall, Momentum, Nesterov, NoMomentum, Storm
+from lmo.names import unknown_name
+from lmo.oracles import Exact, Oracle, Perturbed, Rounded, Stale
+from lmo.oracles.errors import catalogue as error_models
+
+MOMENTA: dict[str, Momentum] = {
+    "none": NoMomentum(),
+    "ema": Ema(),
+    "ema-zero": Ema("zero"),
+    "nesterov": Nesterov(),
+    "nesterov-zero": Nesterov("zero"),
+    "heavy-ball": HeavyBall(),
+    "storm": Storm(),
+}
+Size = tuple[int, ...]
+
+
+class DoesNotFit(ValueError):
+    """Two entries of a grid that do not go together: their runs are left out, and this says why."""
+
+
+def _quadratic(size: Size) -> Problem:
+    return DiagonalQuadratic(torch.linspace(0.05, 1.0, size[0], dtype=torch.float64), torch.ones(size[0]))
+
+
+def _matrix_quadratic(size: Size) -> Problem:
+    if size[0] == size[1]:
+        return MatrixQuadratic.of_the_table(size[0])
+    source = torch.Generator().manual_seed(5)
+    left, right, start = (
+        torch.randn(*shape, generator=source, dtype=torch.float64)
+        for shape in ((size[0], size[0]), (size[1], size[1]), size)
+    )
+    return MatrixQuadratic(left @ left.T / size[0] ** 2, right @ right.T / size[1] ** 2, 2 * start)
+
+
+def _ridge(size: Size) -> Problem:
+    for problem in Ridge.shipped():
+        if problem.shape == size:
+            return problem
+    source, entries = torch.Generator().manual_seed(11), functools.reduce(int.__mul__, size)
+    directions = torch.randn(2 * entries, *size, generator=source, dtype=torch.float64) / entries**0.5
+    start = 1.5 * torch.randn(size, generator=source, dtype=torch.float64)
+    return Ridge(torch.full((2 * entries,), 0.5 / entries), directions, start)
+
+
+PROBLEMS: dict[str, tuple[Callable[[Size], Problem], Size, tuple[int, ...]]] = {  # make, default size, dimensions
+    "quadratic": (_quadratic, (8,), (1,)),
+    "matrix-quadratic": (_matrix_quadratic, (4, 6), (2,)),
+    "ridge": (_ridge, (6,), (1, 2)),
+    "layered-quadratic": (lambda size: LayeredQuadratic.shipped()[0], (), ()),
+    "digits": (lambda size: DigitsSoftmax(batch_size=size[0] or None), (0,), (1,)),
+    "digits-network": (lambda size: DigitsNetwork(batch_size=size[0] or None), (0,), (1,)),
+}
+
+
+@functools.lru_cache(maxsize=64)
+def problem_called(text: str) -> Problem:
+    """`NAME` or `NAME:SIZE`: `quadratic:100`, `matrix-quadratic:12x12`, `ridge:4x5`, `digits:64` (a batch of 64)."""
+    name, colon, size = text.partition(":")
+    if name not in PROBLEMS:
+        raise unknown_name("problem", name, PROBLEMS)
+    make, default, dimensions = PROBLEMS[name]
+    if not colon:
+        return make(default)
+    parts = size.split("x")
+    if len(parts) not in dimensions or not all(part.isdecimal() for part in parts):
+        example = {0: "no size", 1: f"a number, {name}:64", 2: f"two numbers, {name}:12x16"}
+        wanted = " or ".join(example[n] for n in dimensions or (0,))
+        raise ValueError(f"the problem {name!r} takes {wanted}; got {text!r}")
+    return make(tuple(check_integer(f"size of {name}", int(part), at_least=1) for part in parts))
+
+
+def with_noise(problem: Problem, std: float) -> Problem:
+    """`problem` with Gaussian noise of E‖ξ‖₂² = std² on top; itself for 0. `DoesNotFit` where it cannot be added."""
+    if std == 0:
+        return problem
+    if problem.noise_std is not None or isinstance(problem.core_ndim, tuple):
+        raise DoesNotFit(f"noise > 0 is added to single tensors with exact gradients, not to {problem.name!r}")
+    return Noisy(problem, std)
+
+
+def ball_called(text: str, problem: Problem) -> NormBall:
+    """A ball by name (`l-inf`, `lp=3`, `spectral`) for this problem; for problems of layers, `product` by number.
+
+    Raises:
+        DoesNotFit: a ball for elements of another kind. ValueError: no such ball.
+    """
+    if isinstance(problem.core_ndim, tuple):
+        fitting = {f"product:{i + 1}": ball for i, ball in enumerate(problem.balls())} | {"product": problem.balls()[0]}
+        if text in fitting:
+            return fitting[text]
+        if text.startswith("product"):
+            raise unknown_name("ball", text, fitting)
+    elif text.partition(":")[0] == "product":
+        raise DoesNotFit(f"the ball {text!r} is for problems of layers, {problem.name!r} has one")
+    ndim = problem.core_ndim if isinstance(problem.core_ndim, int) else 2
+    try:
+        ball = specs.ball_called(text, ndim)
+    except ValueError as error:
+        if "is one of" not in str(error):
+            raise
+        raise DoesNotFit(f"the ball {text!r} is not one of {ndim} dimension(s), which {problem.name!r} has") from None
+    if isinstance(problem.core_ndim, tuple):
+        raise DoesNotFit(f"the ball {text!r} is for one layer, {problem.name!r} has {len(problem.core_ndim)}")
+    return ball
+
+
+def takes_delta(oracle: str) -> bool:
+    """Whether the oracle of that name is a controlled error, whose size is the axis `delta`."""
+    return oracle in error_models()
+
+
+def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
+    """An oracle for a ball.
+
+    `exact`; a controlled error (`shrink`, `inflate`, `mixed`, `random`, `worst`) of size `delta`, a number or a tensor
+    with one per run; `stale:K` (asked every K steps); `rounded` (to bfloat16); or a spec of `lmo oracle` for matrices,
+    with the ball put in: `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`.
+
+    Raises:
+        DoesNotFit: an oracle that does not answer for this ball. ValueError: no such oracle.
+    """
+    models = error_models()
+    name, _, count = text.partition(":")
+    if text in models:
+        model = models[text](delta)
+        if model.needs_parts() and not ball.has_parts:
+            raise DoesNotFit(f"the error {text!r} needs a ball whose norm is a maximum over parts, not {ball.name!r}")
+        return Perturbed(Exact(ball), model)
+    if text == "exact":
+        return Exact(ball)
+    if text == "rounded":
+        return Rounded(Exact(ball))
+    if name == "stale":
+        if not count.isdecimal() or int(count) < 1:
+            raise ValueError(f"`stale` takes every how many steps it is asked, for example stale:5; got {text!r}")
+        return Stale(Exact(ball), int(count))
+    known = [*models, "exact", "rounded", "stale", *specs.spellable()]
+    if name.partition("=")[0].partition("/")[0].partition("@")[0] not in [*known, "gram"]:
+        raise unknown_name("oracle", text, known)
+    return _for_ball(specs.parse(text).oracle, ball, text)
+
+
+def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:
+    if oracle.ball == ball:
+        return oracle
+    if "ball" in {field.name for field in dataclasses.fields(oracle)}:
+        try:
+            return dataclasses.replace(oracle, ball=ball)
+        except (TypeError, ValueError):
+            raise DoesNotFit(f"the oracle {text!r} does not answer for the ball {ball.name!r}") from None
+    raise DoesNotFit(f"the oracle {text!r} is for the ball {oracle.ball.name!r}, not {ball.name!r}")

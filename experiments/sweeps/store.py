@@ -1,0 +1,188 @@
+"""Results on disk as they come: one folder per specification, one file per chunk, complete or not there.
+
+    sweep.json                              the specification, its hash, the number of chunks, versions
+    chunks/000012-0123456789abcdef.npy      results of chunk 12, a structured array; the checksum is in the name
+    lock                                    held by the process that computes
+
+A chunk is written to a temporary file, flushed to the disk and renamed, so a file of that name is whole unless the
+disk damaged it, which the checksum shows. The checksum covers the content hash of the specification too: results of
+another specification do not pass, even if their file is copied here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from experiments.sweeps.plan import Plan
+from experiments.sweeps.simulate import result_names
+from experiments.sweeps.specification import Sweep, of_table
+
+CHUNK = re.compile(r"(\d{6,})-([0-9a-f]{16})\.npy")
+
+
+class Damaged(NamedTuple):
+    """A file among the chunks that is not what its name says."""
+
+    path: Path
+    why: str
+
+
+class Scan(NamedTuple):
+    """What is there: chunk number → file, damaged files, and what an earlier end left behind."""
+
+    finished: dict[int, Path]
+    damaged: list[Damaged]
+    leftovers: list[Path]
+
+
+class Store:
+    """The folder of one specification on one kind of device."""
+
+    def __init__(self, folder: Path, sweep: Sweep, device: str = "cpu") -> None:
+        self.folder, self.sweep, self.device = Path(folder), sweep, device.split(":")[0]
+        self.hash = sweep.content_hash(device)
+        self.chunks = self.folder / "chunks"
+
+    @classmethod
+    def of(cls, out: Path, sweep: Sweep, device: str = "cpu") -> Store:
+        """The store below `out` that belongs to this specification and no other."""
+        return cls(Path(out) / f"{sweep.name}-{sweep.content_hash(device)[:12]}", sweep, device)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """The store in a folder; `ValueError` where there is none, or its specification is damaged."""
+        try:
+            about = json.loads((Path(folder) / "sweep.json").read_text(encoding="utf-8"))
+            store = cls(folder, of_table(about["sweep"]), about["device"])
+            stated = about["hash"]
+        except OSError:
+            raise ValueError(
+                f"there are no results in {str(folder)!r}; `lmo results list` shows what is there"
+            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{Path(folder) / 'sweep.json'} is damaged: {error}") from None
+        if stated != store.hash:
+            raise ValueError(
+                f"{Path(folder) / 'sweep.json'} is damaged or changed: its hash is not that of its content"
+            )
+        return store
+
+    def create(self, plan: Plan) -> None:
+        """The folder with its specification; what is there stays."""
+        self.chunks.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(ValueError):  # not there yet, or damaged: what belongs there is known
+            if Store.open(self.folder).hash == self.hash:
+                return
+        about = {
+            "sweep": self.sweep.table, "hash": self.hash, "device": self.device, "chunks": len(plan.chunks),
+            "runs": plan.runs, "run_steps": plan.run_steps, "left_out": list(plan.left_out),
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "machine": platform.machine()},
+        }  # fmt: skip
+        self._write(self.folder / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `sweep.json` says."""
+        return json.loads((self.folder / "sweep.json").read_text(encoding="utf-8"))
+
+    def scan(self, whole: bool = True) -> Scan:
+        """Every chunk that is there; `whole`: read each file and compare its checksum."""
+        found: dict[int, Path] = {}
+        damaged, leftovers = [], []
+        for path in sorted(self.chunks.iterdir()) if self.chunks.is_dir() else []:
+            match = CHUNK.fullmatch(path.name)
+            if match is None:
+                leftovers.append(path)
+            elif whole and (why := self._fault(path)):
+                damaged.append(Damaged(path, why))
+            else:
+                found[int(match[1])] = path
+        return Scan(found, damaged, leftovers)
+
+    def write(self, index: int, results: dict[str, np.ndarray]) -> Path:
+        """Stores the results of a chunk: whole, or not at all.
+
+        Raises:
+            OSError: the disk is full or not writable; everything stored before is intact.
+        """
+        names = result_names(self.sweep)
+        array = np.empty(len(results[names[0]]), dtype=[(name, "<f8") for name in names])
+        for name in names:
+            array[name] = results[name]
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        content = buffer.getvalue()
+        return self._write(self.chunks / f"{index:06d}-{self._checksum(index, content)}.npy", content)
+
+    def read(self, index: int, path: Path) -> np.ndarray:
+        """The structured array of a chunk; `ValueError` if the file is damaged."""
+        content = path.read_bytes()
+        if self._checksum(index, content) != CHUNK.fullmatch(path.name)[2]:  # type: ignore[index]
+            raise ValueError(
+                f"{path} is damaged: its content does not have its checksum; `lmo sweep --resume` redoes it"
+            )
+        return np.load(io.BytesIO(content), allow_pickle=False)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Held while computing; `ValueError` if another process computes here. The system frees it at any end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "a+") as handle:
+            try:
+                import fcntl
+
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:  # no such lock on this system: two at once would write the same files
+                pass
+            except BlockingIOError:
+                raise ValueError(
+                    f"another process is computing into {str(self.folder)!r}; wait for it or end it"
+                ) from None
+            yield
+
+    def _fault(self, path: Path) -> str:
+        match = CHUNK.fullmatch(path.name)
+        assert match is not None
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            return f"it cannot be read: {error}"
+        if self._checksum(int(match[1]), content) == match[2]:
+            return ""
+        return f"its {len(content)} bytes do not have its checksum (half written, changed, or of another sweep)"
+
+    def _checksum(self, index: int, content: bytes) -> str:
+        return hashlib.sha256(f"{self.hash} {index} ".encode() + content).hexdigest()[:16]
+
+    def _write(self, path: Path, content: bytes) -> Path:
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            with open(temporary, "wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            why = "the disk is full" if full else f"it cannot be written ({error.strerror})"
+            raise OSError(
+                error.errno,
+                f"{why}: {str(path)!r} was not stored. Every chunk stored before is intact; "
+                f"{'free some space' if full else 'mend that'}, then go on with --resume",
+            ) from error
+        return path

@@ -1,0 +1,227 @@
+"""Grids of runs: what is computed, against a plain loop, and that no result depends on the batch it was computed in."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from experiments.run import run
+from experiments.sweeps import catalogue
+from experiments.sweeps.collect import collect, export, grid
+from experiments.sweeps.engine import run_sweep
+from experiments.sweeps.plan import LABELS, NUMBERS, chunk_runs, plan
+from experiments.sweeps.specification import Sweep, load, of_table
+from lmo.method import Method
+
+SMALL: dict[str, Any] = {
+    "problem": "quadratic:5", "ball": "l-inf", "oracle": ["exact", "mixed"], "delta": [0.0, 0.4],
+    "step_size": [0.02, 0.3], "alpha": [0.2, 1.0], "momentum": ["none", "ema"], "noise": [0.0, 0.2], "steps": 25,
+    "seeds": [0, 3], "record_every": 4,
+}  # fmt: skip
+MATRICES: dict[str, Any] = {
+    "problem": ["matrix-quadratic:3x4", "layered-quadratic"], "ball": ["spectral", "nuclear", "product"],
+    "oracle": ["exact", "random", "worst", "stale:3"], "delta": 0.3, "step_size": [0.1, 0.4], "alpha": [0.3, 0.9],
+    "momentum": ["nesterov-zero", "storm"], "noise": [0.0, 0.1], "steps": 7, "seeds": 3, "record_every": 3,
+    "measure": ["epsilon", "eta"],
+}  # fmt: skip
+
+
+def computed(out: Path, **fields: Any) -> xr.Dataset:
+    return collect(run_sweep(Sweep(**fields), out).store)
+
+
+def plain(label: dict[str, Any]) -> list[float]:
+    """The same run in plain Python, from the definitions; the noise by its own reading of (seed, purpose, step)."""
+    d, steps, every = 5, label["steps"], 4
+    curvature = [0.05 + 0.95 * j / (d - 1) for j in range(d)]
+    x, m, norms = [1.0] * d, [0.0] * d, []
+    for k in range(steps):
+        gradient = [a * v for a, v in zip(curvature, x, strict=True)]
+        if k % every == 0:
+            norms.append(sum(abs(g) for g in gradient))
+        key = np.array([label["seed"], (zlib.crc32(b"gradient noise") << 32) | k], dtype=np.uint64)
+        noise = np.random.Generator(np.random.Philox(key=key)).standard_normal(d) * label["noise"] / math.sqrt(d)
+        g = [v + (float(e) if label["noise"] else 0.0) for v, e in zip(gradient, noise, strict=True)]
+        alpha = label["alpha"] if k else 1.0
+        m = [(1 - alpha) * a + alpha * b for a, b in zip(m, g, strict=True)]
+        larger = set(sorted(range(d), key=lambda j: -abs(m[j]))[: (d + 1) // 2])
+        factor = [1 + label["delta"] * (-1 if j in larger else 1) for j in range(d)]
+        x = [v - label["step_size"] * f * np.sign(w) for v, f, w in zip(x, factor, m, strict=True)]
+    last = sum(a * abs(v) for a, v in zip(curvature, x, strict=True))
+    return [sum(norms) / len(norms), min(norms), last, sum(a * v * v / 2 for a, v in zip(curvature, x, strict=True))]
+
+
+def test_every_run_is_that_of_a_plain_loop(tmp_path: Path) -> None:
+    data = computed(tmp_path, **SMALL)
+    # exact has one δ, mixed two; no momentum has one α, ema two; noises, seeds and step sizes are two each
+    assert data.sizes["run"] == 2 * 2 * 2 * 3 * 3 and (data["lost_at"] == -1).all()
+    names = ["mean_gradient_norm", "min_gradient_norm", "last_gradient_norm", "last_objective"]
+    seen = set()
+    for i in range(data.sizes["run"]):
+        one = data.isel(run=i)
+        label = {name: one[name].item() for name in (*LABELS, *NUMBERS)}
+        seen.add(tuple(label.values()))
+        np.testing.assert_allclose([one[name].item() for name in names], plain(label), rtol=1e-9, atol=1e-12)
+        wrong = plain(label | {"step_size": 1.1 * label["step_size"]})
+        assert not np.allclose([one[name].item() for name in names], wrong, rtol=1e-9)
+    assert len(seen) == data.sizes["run"]
+
+
+@pytest.mark.parametrize("runs", [1, 5, 1000])
+def test_no_bit_of_a_result_depends_on_the_chunk(runs: int, tmp_path: Path) -> None:
+    for name, fields in (("vectors", SMALL), ("matrices", MATRICES)):
+        fields = fields | ({"seeds": 1, "step_size": 0.1} if runs == 1 else {})
+        one = computed(tmp_path / name, **fields)
+        other = computed(tmp_path / f"{name} {runs}", **fields, chunk_runs=runs)
+        xr.testing.assert_identical(one.drop_attrs(), other.drop_attrs())
+        assert len(np.unique(one["last_objective"])) > one.sizes["run"] / 8
+
+
+def test_products_of_matrices_depend_on_the_chunk_to_rounding_only(tmp_path: Path) -> None:
+    """One matrix product for all runs of a batch rounds by the size of the batch (`plan` fixes the batches)."""
+    fields = MATRICES | {"problem": "ridge:3x4", "ball": "spectral", "oracle": ["exact", "jordan:5"], "momentum": "ema"}
+    one, other = computed(tmp_path / "a", **fields), computed(tmp_path / "b", **fields, chunk_runs=5)
+    xr.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_a_trajectory_of_run_sums_up_to_the_same(tmp_path: Path) -> None:
+    fields = MATRICES | {"problem": "matrix-quadratic:3x6", "ball": "spectral", "oracle": ["worst", "jordan:5"]}
+    fields |= {"steps": 12, "record_every": 5}
+    data = computed(tmp_path, **fields)
+    problem = catalogue.problem_called("matrix-quadratic:3x6")
+    for i in range(0, data.sizes["run"], 11):
+        one = data.isel(run=i)
+        ball = catalogue.ball_called("spectral", problem)
+        oracle = catalogue.oracle_called(one["oracle"].item(), ball, one["delta"].item())
+        method = Method(oracle, catalogue.MOMENTA[one["momentum"].item()])
+        noisy = catalogue.with_noise(problem, one["noise"].item())
+        size, alpha, seeds = one["step_size"].item(), one["alpha"].item(), [one["seed"].item()]
+        whole = run(noisy, method, steps=12, step_size=size, alpha=alpha, seeds=seeds).isel(
+            run=0, step=slice(0, None, 5)
+        )
+        for name, column in (("gradient_norm", "gradient_norm"), ("eta", "eta")):
+            np.testing.assert_allclose(one[f"mean_{name}"], whole[column].mean(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_run_that_leaves_the_finite_numbers_ends_alone(tmp_path: Path) -> None:
+    fields = SMALL | {"step_size": [0.02, 1e308], "steps": 40}
+    data = computed(tmp_path / "both", **fields)
+    lost = data["step_size"].values > 1
+    ended = data["lost_at"].values > 0
+    assert ended.any() and lost[ended].all() and np.isinf(data["min_gradient_norm"].values[ended]).all()
+    alone = computed(tmp_path / "alone", **(fields | {"step_size": 0.02}))
+    xr.testing.assert_identical(data.isel(run=~lost).drop_attrs(), alone.drop_attrs())
+
+
+def test_chunks_have_the_size_of_the_cache_and_whole_seeds() -> None:
+    fields = SMALL | {"problem": "quadratic:100", "oracle": "exact", "momentum": "ema", "noise": 0.1, "steps": 1}
+    for sizes, seeds in ((3, 400), (2000, 2)):
+        axis = {"from": 0.01, "to": 1.0, "count": sizes}
+        chunks = plan(Sweep(**(fields | {"step_size": axis, "alpha": [0.1, 0.2, 0.5], "seeds": seeds}))).chunks
+        most = chunk_runs(catalogue.problem_called("quadratic:100"))
+        lengths = [chunk.stop - chunk.start for chunk in chunks]
+        assert sum(lengths) == sizes * 3 * seeds and max(lengths) <= most < 2 * min(lengths) + 3 * sizes
+        assert [chunk.start for chunk in chunks[1:]] == [chunk.stop for chunk in chunks[:-1]]
+        whole = [len(np.unique(chunk.labels()["seed"])) for chunk in chunks]
+        assert (
+            max(whole) == 1
+            if sizes == 2000
+            else all(n * sizes * 3 == length for n, length in zip(whole, lengths, strict=True))
+        )
+
+
+def test_the_hash_is_that_of_the_content() -> None:
+    base = Sweep(**SMALL)
+    changes: dict[str, Any] = {
+        "problem": "quadratic:6", "ball": "l2", "oracle": "exact", "delta": 0.0, "step_size": 0.02, "alpha": 0.2,
+        "momentum": "ema", "noise": 0.0, "steps": 24, "seeds": 2, "record_every": 5, "measure": "eta",
+        "dtype": "float32", "chunk_runs": 3,
+    }  # fmt: skip
+    hashes = {Sweep(**(SMALL | {key: value})).content_hash() for key, value in changes.items()}
+    assert len(hashes | {base.content_hash(), base.content_hash("cuda")}) == len(changes) + 2
+    assert base.content_hash("cuda:1") == base.content_hash("cuda")
+    assert Sweep(**SMALL, name="other").content_hash() == base.content_hash() == of_table(base.table).content_hash()
+
+
+def test_a_toml_file_is_the_same_sweep(tmp_path: Path) -> None:
+    file = tmp_path / "my grid.toml"
+    file.write_text(
+        'problem = "quadratic:5"\nball = "l-inf"\noracle = ["exact"]\nsteps = 3\nseeds = 2\n'
+        "step_size = { from = 0.01, to = 1, count = 3 }\n"
+        "delta = { from = 0, to = 0.5, count = 2, spacing = 'linear' }\n"
+    )
+    sweep = load(file)
+    np.testing.assert_allclose(sweep.step_size, [0.01, 0.1, 1.0], rtol=1e-12)
+    assert (sweep.name, sweep.delta, sweep.seeds, sweep.step_size[-1]) == ("my-grid", (0.0, 0.5), (0, 1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"step_sizes": 1}, "did you mean 'step_size'"),
+        ({"step_size": 0.0}, "`step_size[0]` must be a finite number > 0"),
+        ({"step_size": True}, "must be a number"),
+        ({"step_size": [0.1, 0.1]}, "twice"),
+        ({"step_size": []}, "from 1 to"),
+        ({"step_size": {"from": 1, "to": 2, "cuont": 3}}, "did you mean 'count'"),
+        ({"step_size": {"from": 1, "to": 2}}, "needs count"),
+        ({"step_size": {"from": 0, "to": 2, "count": 2}}, "geometric"),
+        ({"alpha": 1.5}, "<= 1"),
+        ({"delta": 1.0}, "< 1"),
+        ({"noise": -0.1}, ">= 0"),
+        ({"steps": 1.5}, "integer >= 1"),
+        ({"seeds": 0}, "integer >= 1"),
+        ({"seeds": [1, -1]}, "integer >= 0"),
+        ({"momentum": "emma"}, "did you mean 'ema'"),
+        ({"oracle": "shrnk"}, "did you mean 'shrink'"),
+        ({"oracle": "stale"}, "stale:5"),
+        ({"oracle": 3}, "a name in quotes"),
+        ({"problem": "quadric"}, "did you mean 'quadratic'"),
+        ({"problem": "quadratic:axb"}, "takes a number"),
+        ({"ball": "l_inf"}, "did you mean 'l-inf'"),
+        ({"ball": "spectral"}, "goes with nothing else"),
+        ({"oracle": ["exact", "jordan:5"]}, "'jordan:5' goes with nothing else"),
+        ({"measure": "epsilom"}, "did you mean 'epsilon'"),
+        ({"dtype": "float16"}, "did you mean"),
+        ({"record_every": 0}, "integer >= 1"),
+        ({"name": "../x"}, "names a folder"),
+        ({"seeds": 999_999, "noise": [i / 100 for i in range(99)]}, "at most"),
+    ],
+)
+def test_bad_specifications_are_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises((ValueError, TypeError)) as refused:
+        plan(of_table(SMALL | change))
+    assert said in str(refused.value)
+
+
+def test_results_as_a_grid_and_in_other_formats(tmp_path: Path) -> None:
+    data = computed(tmp_path, **SMALL)
+    cube = grid(data)
+    assert cube.sizes["step_size"] == 2 and cube["problem"].item() == "quadratic:5" and "seed" in cube.dims
+    picked = cube["last_objective"].sel(
+        oracle="mixed", delta=0.4, seed=3, noise=0.2, momentum="ema", step_size=0.02, alpha=0.2
+    )
+    label = {"steps": 25, "seed": 3, "noise": 0.2, "alpha": 0.2, "delta": 0.4, "step_size": 0.02}
+    assert picked.item() == pytest.approx(plain(label)[3], rel=1e-9)
+    assert np.isnan(cube["last_objective"].sel(oracle="exact", delta=0.4)).all()
+    with xr.open_dataset(export(data, tmp_path / "x.nc"), engine="scipy") as again:
+        assert (again["last_objective"] == data["last_objective"]).all() and list(again["oracle"]) == list(
+            data["oracle"]
+        )
+    text = export(data, tmp_path / "x.csv").read_text().splitlines()
+    assert len(text) == data.sizes["run"] + 1 and text[0].startswith(
+        "problem,ball,oracle,momentum,noise,steps,seed,delta"
+    )
+    with pytest.raises(ValueError, match=r"did you mean '\.csv'"):
+        export(data, tmp_path / "x.cvs")
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
+    frame = pd.read_parquet(export(data, tmp_path / "x.parquet"))
+    assert (frame["last_objective"].to_numpy() == data["last_objective"].values).all()
