@@ -25,6 +25,7 @@ class Setting:
     noise_bounded: bool = True
     mean_smooth: bool = False
     smooth_by_layer: bool = False
+    convex_in_ball: bool = False
     known: frozenset[str] = frozenset()
     error_model: str = "additive"
 
@@ -188,7 +189,7 @@ class Describes:
 
     momentum: str  # none | ema | nesterov | storm
     start: str = "first gradient"  # first gradient | zero
-    step: str = "fixed"  # fixed | adaptive
+    step: str = "fixed"  # fixed | adaptive | layer-fixed | layer-adaptive | open-loop
     decay: bool = False
 
     def differs_from(self, setting: Setting) -> str | None:

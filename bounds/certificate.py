@@ -14,7 +14,7 @@ from bounds.inequalities import Inequality
 from bounds.layered_chain import LayeredTelescope
 from bounds.layers import PER_LAYER, OverLayers, summed
 from bounds.recursion import Recursion
-from bounds.run_columns import Constants, Table, column
+from bounds.run_columns import GAPS, Constants, Table, column
 from bounds.scheduled_chain import ScheduledTelescope
 from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, b, c, epsilon, eta
 from bounds.theorem import Theorem
@@ -110,12 +110,13 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
 
 
 def _of_gaps(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray | float:
-    """What the rounding of f(x_k) − inf f adds, as a scale: 10⁻¹⁵ of |f(x_0)| and Δ, times ∂slack/∂h."""
-    if COLUMNS["gap"] not in inequality.slack.free_symbols:
-        return 0.0
-    slope = np.abs(on_run(sp.diff(inequality.slack, COLUMNS["gap"]), columns, constants))
-    size = np.abs(columns["objective"][:, :1]) + np.asarray(constants["initial_gap"], float).reshape(-1, 1)
-    return 1e-15 / ROUNDING * slope * size
+    """What the rounding of gaps adds, as a scale: 10⁻¹⁵ of |f(x_0)| and the gap at x_0, times ∂slack/∂gap."""
+    total: np.ndarray | float = 0.0
+    for name in set(GAPS) & {n for n, symbol in COLUMNS.items() if symbol in inequality.slack.free_symbols}:
+        slope = np.abs(on_run(sp.diff(inequality.slack, COLUMNS[name]), columns, constants))
+        start = np.asarray(constants[GAPS[name][1]], float).reshape(-1, 1)
+        total = total + 1e-15 / ROUNDING * slope * (np.abs(columns["objective"][:, :1]) + np.abs(start))
+    return total
 
 
 def _terms(inequality: Inequality) -> list[sp.Expr]:

@@ -12,15 +12,16 @@ import sympy as sp
 
 from bounds import evaluate, layers
 from bounds.chain import BrokenChain, Derived
-from bounds.inequalities import g
+from bounds.inequalities import g, gradient_alignment
 from bounds.memory import StartFactor, finite_sums, units
 from bounds.scheduled_chain import ScheduledTelescope
 from bounds.schedules import FALLING, SCHEDULES, shape_constants
-from bounds.symbols import BY_SYMBOL, CONSTANTS, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, peak, sigma
+from bounds.symbols import BY_SYMBOL, COLUMNS, CONSTANTS, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, peak, sigma
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
 UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
+OPEN_LOOP = {"open-loop": 2 / (COLUMNS["index"] + 2)}  # step → γ_k over its factor, of a schedule that is given
 _POINTS = 6  # rational sample points that a statement must survive before the full simplification
 
 
@@ -219,6 +220,8 @@ def check_largest_step(theorem: Theorem) -> Check:
 def check_tuning(theorem: Theorem) -> Check:
     """The tuned parameters minimise what the statement says they minimise."""
     name = f"tuning ({theorem.tuning_is})"
+    if theorem.tuning_is == "given":
+        return _check_given(theorem, name)
     if not theorem.tuning or theorem.step is not gamma:
         return _check_step(theorem, name)
     target = theorem.leading if theorem.tuning_is == "leading terms" else theorem.claim
@@ -242,6 +245,16 @@ def check_tuning(theorem: Theorem) -> Check:
 def _resolved(theorem: Theorem) -> dict[sp.Symbol, sp.Expr]:
     alpha_value = {alpha_symbol: theorem.tuning[alpha_symbol]} if alpha_symbol in theorem.tuning else {}
     return {s: (v if s is alpha_symbol else v.subs(alpha_value)) for s, v in theorem.tuning.items()}
+
+
+def _check_given(theorem: Theorem, name: str) -> Check:
+    """The steps are those of the method's schedule, times the stated factor, and the ones that the chain takes."""
+    stated = theorem.tuning.get(gamma, sp.Integer(0)) * OPEN_LOOP.get(theorem.method.step, sp.nan)
+    taken = next((sp.diff(i.slack, gradient_alignment) for i in theorem.proof.step if i.name == "smoothness"), sp.nan)
+    for words, other in (("the chain takes", taken), ("tuning and schedule give", stated)):
+        if not identical_step(other, theorem.step):
+            return Check(name, False, f"{words} the steps {other}, the statement says {theorem.step}")
+    return Check(name, True, f"the steps are given: {theorem.step}")
 
 
 def _check_step(theorem: Theorem, name: str) -> Check:

@@ -169,7 +169,7 @@ def _errors(theorem: Theorem, error: str, size: float) -> dict[str, float]:
     if not {"epsilon", "eta"} & set(theorem.constants):
         return {"delta": size}
     by_name = dict(zip(("epsilon", "eta"), ERRORS[error], strict=True))
-    return {name: sign * size for name, sign in by_name.items()}
+    return {name: sign * size for name, sign in by_name.items() if name in theorem.constants}
 
 
 def _closed_forms(theorem: Theorem) -> dict[str, sp.Expr]:

@@ -18,7 +18,7 @@ fed_alignment, gradient_alignment = COLUMNS["fed_alignment"], COLUMNS["gradient_
 n, e = COLUMNS["direction_norm"], COLUMNS["error_norm"]
 iterate_alignment, net_norm = COLUMNS["iterate_alignment"], COLUMNS["net_norm"]
 iterate_norm = COLUMNS["iterate_norm"]
-h = COLUMNS["gap"]
+h, h_v = COLUMNS["gap"], COLUMNS["ball_gap"]
 
 
 @dataclass(frozen=True)
@@ -108,3 +108,9 @@ def polyak_lojasiewicz(weight: sp.Expr) -> Inequality:
 def star_convexity(weight: sp.Expr) -> Inequality:
     """(f − inf f)² ≤ R²‖∇f‖_*²: f − inf f ≤ ⟨∇f, x − x*⟩ ≤ ‖∇f‖_*‖x − x*‖."""
     return Inequality("star convexity", R**2 * g**2 - h**2, weight, "f is star-convex, ‖x − x*‖ ≤ R; Hölder")
+
+
+def convexity_in_the_ball(weight: sp.Expr) -> Inequality:
+    """f(x) − f(v) ≤ ⟨∇f, x − v⟩ ≤ ⟨∇f, x⟩ + (c/λ)‖∇f‖_*, v the minimiser of f over ‖v‖ ≤ c/λ."""
+    slack = iterate_alignment + c / lam * g - h_v
+    return Inequality("convexity", slack, weight, "f is convex; Hölder with ‖v‖ ≤ c/λ")

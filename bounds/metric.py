@@ -60,4 +60,11 @@ MEAN_DECAYED = Metric(
     r"\left[\langle\nabla f(x_k),x_k\rangle+\frac{c}{\lambda}\|\nabla f(x_k)\|_*\right]",
     unit=(1, 0),
 )
+LAST_BALL_GAP = Metric(
+    "last",
+    COLUMNS["next_ball_gap"],
+    "f(x_K) − min_{‖v‖ ≤ c/λ} f(v)",
+    r"f(x_K)-\min_{\|v\|\le c/\lambda}f(v)",
+    unit=(1, 0),
+)
 LAST_GAP = Metric("last", COLUMNS["next_gap"], "f(x_K) − inf f", r"f(x_K)-\inf f", unit=(1, 0))

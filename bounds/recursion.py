@@ -104,3 +104,17 @@ class Reciprocal(Recursion):
         if rest != 0 or k in rate.free_symbols:
             raise BrokenChain(f"the rule needs h_(k+1) <= h_k − rate·h_k², the chain has rate {rate}, adds {rest}")
         return 1 / (1 / Delta + steps * rate)
+
+
+@dataclass(frozen=True)
+class OpenLoop(Recursion):
+    """h_{k+1} ≤ (1 − τ_k)h_k + Qτ_k² with τ_k = 2/(k + 2) gives 4Q/(K + 2) for K ≥ 1, whatever h_0 is, as τ_0 = 1."""
+
+    gap: ClassVar[sp.Symbol] = COLUMNS["ball_gap"]
+    of_step: ClassVar[sp.Symbol] = COLUMNS["next_ball_gap"]
+
+    def majorant(self, rate: sp.Expr, rest: sp.Expr, steps: sp.Expr) -> sp.Expr:
+        scale = sp.cancel(rest / rate**2)
+        if sp.cancel(rate - 2 / (k + 2)) != 0 or k in scale.free_symbols:
+            raise BrokenChain(f"the rule needs τ_k = 2/(k + 2) and a rest Qτ_k², the chain has {rate} and {rest}")
+        return 4 * scale / (steps + 2)

@@ -32,3 +32,16 @@ class StarConvex:
 
     def words(self) -> str:
         return "f is star-convex about a minimiser x*, with ‖x − x*‖ ≤ R where f(x) ≤ f(x_0)"
+
+
+@dataclass(frozen=True)
+class Convex:
+    """f is convex, and a point of low value in the ball of radius c/λ is known to compare with."""
+
+    needs: tuple[str, ...] = ("weight_decay",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if setting.convex_in_ball else "the problem is not known to be convex, or names no ball to stay in"
+
+    def words(self) -> str:
+        return "f is convex"

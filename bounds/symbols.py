@@ -112,6 +112,8 @@ COLUMNS: dict[str, sp.Symbol] = {
     "index": sp.Symbol("k", integer=True, nonnegative=True),
     "gap": sp.Symbol("h", nonnegative=True),  # f(x_k) − inf f
     "next_gap": sp.Symbol("h_{k+1}", nonnegative=True),  # f(x_{k+1}) − inf f
+    "ball_gap": sp.Symbol("h_v", real=True),  # f(x_k) − min over ‖v‖ ≤ c/λ of f(v)
+    "next_ball_gap": sp.Symbol("h_{v,k+1}", real=True),
 }
 # The same of one layer (a product of balls), with a last axis of layers: (run, step, layer).
 LAYER_COLUMNS: dict[str, sp.Symbol] = {

@@ -48,8 +48,9 @@ class Theorem:
     name, label: its names (`bounds.theorems[name]`, alias label). kind: "tight", "upper" or "lower".
     claim: the right-hand side in the constants of `bounds.symbols` (b = 1+η, c = 1−ε).
     tuning: symbol → closed form, for gamma and alpha; tuning_is: "exact", "kink" (the optimum is where the two
-        branches of a maximum meet) or "leading terms" (it minimises `leading`, the claim for small α and large K).
-    step: the step size that the proof uses where it is not a free γ (D2), in the constants and the column g.
+        branches of a maximum meet), "leading terms" (it minimises `leading`, the claim for small α and large K) or
+        "given" (the factor of the statement's own schedule of steps: nothing is chosen).
+    step: the step size that the proof uses where it is not a free γ (D2, C1), in the constants and the columns g, k.
     limits: pairs (substitutions, expected value), checked symbolically.
     step_at_most: the largest γ that the statement allows, where it limits γ.
     """

@@ -25,7 +25,7 @@ def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
     for value in theorem.tuning.values():
         needed += [n for n in evaluate.code_names(value) if n not in (*needed, "step_size", "alpha")]
     numbers = evaluate.check_constants(constants, needed, f"the tuning of {theorem.name}")
-    if theorem.tuning_is in ("exact", "kink"):
+    if theorem.tuning_is in ("exact", "kink", "given"):
         return _closed(theorem, numbers, "closed form", theorem.claim)
     leading = _closed(theorem, numbers, "leading terms", theorem.leading)
     shape = np.broadcast_shapes(*(n.shape for n in numbers.values()))

@@ -10,6 +10,7 @@ import torch
 
 from bounds.assumptions import Setting
 from bounds.schedules import SCHEDULES, shape_constants
+from bounds.symbols import COLUMNS
 from bounds.theorem import Theorem
 from experiments.problems.base import Known, Problem
 from lmo.balls import NormBall, Product
@@ -25,6 +26,7 @@ STEP_RULES: dict[str, type[StepRule]] = {
     "fixed": Fixed,
     "scheduled": Fixed,
     "adaptive": Adaptive,
+    "open-loop": Fixed,
     "layer-fixed": Fixed,
     "layer-adaptive": LayerAdaptive,
 }
@@ -95,6 +97,7 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
         mean_smooth=problem.mean_smoothness(ball) is not None,
         error_model="additive" if promised else "measured",
         smooth_by_layer=problem.layer_smoothness(ball) is not None,
+        convex_in_ball=problem.convex and problem.domain(ball) is not None,
         known=frozenset(declared(problem, ball)),
     )
 
@@ -120,7 +123,12 @@ def method_of(theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0) -> Me
 
 
 def decay_of(problem: Problem, ball: NormBall) -> float:
-    """A weight decay λ for runs: x_0 lies in the ball of radius b/λ for every size b ≥ 1/10 of the answers."""
+    """A weight decay λ for runs: that of the ball which the problem was made for; else x_0 lies in the ball of radius
+    b/λ for every size b ≥ 1/10 of the answers.
+    """
+    radius = problem.domain(ball)
+    if radius is not None:
+        return 1 / radius
     size = float(ball.norm(problem.start(1)).max())
     return 0.1 / size if size > 0 else 0.1
 
@@ -138,7 +146,7 @@ class Batch:
     alpha: torch.Tensor | None
     seeds: np.ndarray
     cells: list[Cell] = field(default_factory=list)
-    schedule: np.ndarray | None = None  # (run, step), of mean 1; None: every step is `step_size`
+    schedule: np.ndarray | None = None  # (run, step) of mean 1, or (step,) as given; None: all steps are `step_size`
 
 
 @dataclass(frozen=True)
@@ -204,6 +212,20 @@ def error_constants(theorem: Theorem, delta: float, epsilon: Any, eta: Any) -> d
     return {name: value for name, value in errors.items() if name in needs}
 
 
+def with_ball_gap(theorem: Theorem, problem: Problem, ball: NormBall, constants: dict[str, Any]) -> dict[str, Any]:
+    """The constants, with f(x_0) − f(v) for the lowest point known in ‖v‖ ≤ c/λ where the statement compares with it.
+
+    A statement about the least value in a ball holds for the value of every point there.
+    """
+    if COLUMNS["next_ball_gap"] not in theorem.metric.of_step.free_symbols:
+        return constants
+    point = problem.low_point(ball, (1 - constants["epsilon"]) / constants["weight_decay"])
+    if point is None:
+        raise ValueError(f"the problem {problem.name!r} knows no point of a low value in the ball {ball}")
+    value = float(problem.value(point[None])[0])  # type: ignore[index]
+    return constants | {"ball_gap": float(problem.value(problem.start(1))[0]) - value}
+
+
 def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, seeds: int, chosen: list[Entry]) -> Batch:
     """One run per (entry, δ, seed), tuned by the theorem for the errors that the entry promises (0 where none)."""
     known, _ = known_constants(theorem, problem, ball, steps)
@@ -229,7 +251,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
             rows = np.arange(len(which), len(which) + seeds)
             which += [len(oracles)] * seeds
             step_sizes += [_step_sizes(theorem, ball, tuned.step_size, epsilon)] * seeds
-            constants = known | errors
+            constants = with_ball_gap(theorem, problem, ball, known | errors)
             if tuned.alpha is not None:
                 alphas += [float(tuned.alpha)] * seeds
                 constants["alpha"] = float(tuned.alpha)
@@ -249,8 +271,13 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
         torch.tensor(alphas, dtype=torch.float64) if alphas else None,
         np.array(run_seeds),
         cells,
-        np.array(schedules) if scheduled else None,
+        np.array(schedules) if scheduled else given_schedule(theorem, steps),
     )
+
+
+def given_schedule(theorem: Theorem, steps: int) -> np.ndarray | None:
+    """The factors (steps,) of the step size that a statement prescribes; None where it prescribes none."""
+    return 2 / (np.arange(steps) + 2) if theorem.method.step == "open-loop" else None
 
 
 def iterate_bound(

@@ -18,6 +18,7 @@ from experiments.problems.digits_softmax import DigitsSoftmax
 from experiments.problems.hard.saturated import Saturated
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
+from experiments.problems.shifted import Shifted
 from lmo.balls import L1, L2, LInf, Lp, NormBall, Nuclear, RmsToRms, Scaled
 from lmo.elements import Element, add_scaled, batch_shape, inner, map_layers, norm2, scaled, subtract
 from lmo.randomness import Draw
@@ -99,6 +100,8 @@ def a_minimiser(problem: Problem) -> Any:
     """A point where an exact infimum is attained."""
     if isinstance(problem, Saturated):
         return torch.tensor([[-1.0, 0.0]], dtype=torch.float64)
+    if isinstance(problem, Shifted):
+        return -problem.problem.start(1)
     return map_layers(torch.zeros_like, first_start(problem))
 
 

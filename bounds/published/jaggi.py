@@ -8,9 +8,7 @@ from bounds.published.base import Published
 from bounds.published.comparisons import Equals, Ours
 from bounds.published.proofs import Counterexample, Exact, Holds
 from bounds.published.symbols import EXACT, curvature, quality
-from bounds.symbols import K, L, b, lam
-
-_c1 = 2 * L * (2 * b / lam) ** 2 / (K + 2)
+from bounds.symbols import K, L, lam
 
 
 def last_point(deficit: sp.Rational, steps: int) -> sp.Expr:
@@ -54,7 +52,7 @@ Jaggi = Published(
     "relative ε breaks Jaggi's assumption and conclusion, and C1 pays for it by comparing with the ball shrunk by 1 "
     "− ε; his 1/k errors keep the whole ball.",
     proofs=(
-        Equals(Ours("frank-wolfe", EXACT, derived=_c1)),
+        Equals(Ours("frank-wolfe", EXACT)),
         Counterexample(
             "Jaggi's conclusion under a relative error ε = 1/10 (not his assumption): f = −x on [−1, 1], k = 50",
             _relative_error,

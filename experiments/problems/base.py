@@ -41,6 +41,7 @@ class Problem(ABC):
     core_ndim: CoreNdim
     infimum: Known
     noise_std: Known | None = None  # None: gradients are exact
+    convex: bool = False  # proved to be
     heavy: bool = False  # a gradient costs milliseconds: `lmo verify` runs fewer oracles, steps and seeds
 
     @classmethod
@@ -140,6 +141,14 @@ class Problem(ABC):
 
     def diameter(self, ball: NormBall) -> Known | None:
         """R ≥ ‖x − x*‖ for a minimiser x* about which f is star-convex, wherever f(x) ≤ f(x₀); None: none is known."""
+        return None
+
+    def domain(self, ball: NormBall) -> float | None:
+        """The radius of the ball that constrained statements run in, its centre 0; None: none is made for them."""
+        return None
+
+    def low_point(self, ball: NormBall, radius: float) -> Element | None:
+        """A point v, ‖v‖ ≤ radius, of a low value, for runs in that ball to be compared with; None: none is known."""
         return None
 
     def balls(self) -> list[NormBall]:

@@ -19,6 +19,7 @@ class DiagonalQuadratic(Problem):
     """
 
     core_ndim = 1
+    convex = True
     infimum = Known(0.0, "exact", "attained at 0")
 
     def __init__(self, curvatures: Any, start: Any, name: str = "diagonal quadratic") -> None:
@@ -61,6 +62,9 @@ class DiagonalQuadratic(Problem):
             return None
         dual = math.inf if p == 1 else 1.0 if math.isinf(p) else p / (p - 1)
         return quadratic_mu(largest_form(1 / self.curvatures, dual, "1/a"))
+
+    def low_point(self, ball: NormBall, radius: float) -> Tensor:
+        return torch.zeros_like(self._start)
 
     def diameter(self, ball: NormBall) -> Known | None:
         return quadratic_diameter(self, ball)

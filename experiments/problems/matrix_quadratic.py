@@ -29,6 +29,7 @@ class MatrixQuadratic(Problem):
     """
 
     core_ndim = 2
+    convex = True
     infimum = Known(0.0, "exact", "attained at 0")
 
     def __init__(self, left: Any, right: Any, start: Any, name: str = "matrix quadratic") -> None:
@@ -98,6 +99,9 @@ class MatrixQuadratic(Problem):
             left, right = (1 / values.flip(0)[:p] for values in (self._left_values, self._right_values))
             return quadratic_mu(Known(float((left * right).sum()), "exact", "Σ σ_i(A⁻¹)σ_i(B⁻¹)"))
         return None
+
+    def low_point(self, ball: NormBall, radius: float) -> Tensor:
+        return torch.zeros_like(self._start)
 
     def diameter(self, ball: NormBall) -> Known | None:
         return quadratic_diameter(self, ball)

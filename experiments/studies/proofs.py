@@ -14,6 +14,7 @@ TITLES = {
     "adaptive-step": "adaptive step",
     "star-convex": "adaptive step, convex",
     "polyak-lojasiewicz": "adaptive step, PL",
+    "frank-wolfe": "Frank–Wolfe, convex",
     "ema": "momentum",
     "ema-zero": "momentum, zero start",
     "no-momentum": "noise, no momentum",
@@ -28,6 +29,7 @@ def _tables(example: xr.Dataset) -> tuple[dict[str, np.ndarray], dict[str, float
         *bounds.theorems[example.attrs["theorem"]].proof_constants,
         "smoothness",
         "initial_gap",
+        "ball_gap",
         "noise_std",
         "norm_ratio",
     }

@@ -23,6 +23,7 @@ from experiments.settings import (
     known_constants,
     setting,
     under_schedules,
+    with_ball_gap,
 )
 from experiments.studies.base import Tick, silent
 from experiments.trajectory import DIMENSIONS
@@ -143,8 +144,9 @@ def _judge_batch(one: Batch, cells: int, table: Table, device: str) -> None:
 def _measured(one: Batch, cell: Cell, columns: dict[str, np.ndarray]) -> dict[str, float]:
     """The constants with ε, η read off the run: their largest values, a weaker claim than a promise."""
     epsilon, eta = float(columns["epsilon"].max()), float(columns["eta"].max())
-    errors = error_constants(one.theorem, cell.delta, epsilon, eta)
-    return cell.constants | errors | iterate_bound(one.theorem, one.problem, one.ball, cell.constants, eta)
+    constants = cell.constants | error_constants(one.theorem, cell.delta, epsilon, eta)
+    constants |= iterate_bound(one.theorem, one.problem, one.ball, constants, eta)
+    return with_ball_gap(one.theorem, one.problem, one.ball, constants) if epsilon < 1 else constants
 
 
 def _keep_example(one: Batch, cell: Cell, columns: dict[str, np.ndarray], constants: dict, table: Table) -> None:

@@ -20,6 +20,7 @@ from experiments.oracles.report import usual
 from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
+from experiments.problems.shifted import Shifted
 from experiments.report import CAPTIONS
 from experiments.studies import (
     coupling,
@@ -43,7 +44,8 @@ def datasets() -> dict[str, xr.Dataset]:
     """What every figure draws, as `experiments.verify` makes it, from runs of a few steps."""
     quadratic, layered = MatrixQuadratic.shipped()[0], LayeredQuadratic.shipped()[0]
     scale = theorems.Scale(steps=12, seeds=3, deltas=(0.5,))
-    examples = theorems.run_table(problems=[quadratic, layered, Noisy(quadratic, 0.15)], scale=scale).examples
+    problems = [quadratic, layered, Noisy(quadratic, 0.15), Shifted.shipped()[1]]
+    examples = theorems.run_table(problems=problems, scale=scale).examples
     assert set(examples) == set(bounds.theorems)
     made = {
         "convergence": proofs.convergence(examples),

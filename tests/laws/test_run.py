@@ -122,7 +122,9 @@ def test_the_slack_budget_is_exact(name: str, ball) -> None:
         problem, ball = DiagonalQuadratic.shipped()[0], LInf()
     chosen = entries(ball, (0.4,))
     one = batch(theorem, problem, ball, steps=30, seeds=4, chosen=[e for e in chosen if e.promised])
-    data = run(problem, one.method, steps=30, step_size=one.step_size, alpha=one.alpha, seeds=one.seeds)
+    data = run(
+        problem, one.method, steps=30, step_size=one.step_size, alpha=one.alpha, seeds=one.seeds, schedule=one.schedule
+    )
     for cell in one.cells:
         mine = {n: v[cell.rows] for n, v in columns(data).items()}
         shares = certificate.budget(theorem, mine, cell.constants, data["objective_last"].values[cell.rows])

@@ -78,6 +78,9 @@ def slow(
             return (2 * L * Δ / K) ** 0.5 * b / c
         case "star-convex":  # 1/Δ + K·c²/(2LR²b²), added step by step
             return 1 / (1 / Δ + math.fsum([c * c / (2 * L * R * R * b * b)] * int(K)))
+        case "frank-wolfe":
+            D = 2 * b / λ
+            return 2 * L * D * D / (K + 2)
         case "polyak-lojasiewicz":
             gap = Δ
             for _ in range(int(K)):
@@ -165,12 +168,13 @@ def of_one_layer(name: str, values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 def test_constants_broadcast(name: str) -> None:
     theorem = bounds.theorems[name]
-    deltas, gaps = np.linspace(0, 0.8, 5), np.array([[1.0], [2.0], [3.0]])
-    table = theorem.bound(**{**constants_of(name), "delta": of_one_layer(name, deltas), "initial_gap": gaps})
+    other = "initial_gap" if "initial_gap" in theorem.constants else "smoothness"
+    deltas, sizes = np.linspace(0, 0.8, 5), np.array([[1.0], [2.0], [3.0]])
+    table = theorem.bound(**{**constants_of(name), "delta": of_one_layer(name, deltas), other: sizes})
     assert table.shape == (3, 5)
-    for i, gap in enumerate(gaps[:, 0]):
+    for i, size in enumerate(sizes[:, 0]):
         for j, delta in enumerate(deltas):
-            assert table[i, j] == float(theorem.bound(**constants_of(name, delta=delta, initial_gap=gap)))
+            assert table[i, j] == float(theorem.bound(**constants_of(name, **{"delta": delta, other: size})))
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.endswith("-zero")])

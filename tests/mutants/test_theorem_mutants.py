@@ -19,6 +19,7 @@ from experiments.problems.hard.cycles import long_cycle
 from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
+from experiments.problems.shifted import Shifted
 from experiments.studies.theorems import Scale, run_table
 
 SMALL = Scale(steps=40, seeds=8, deltas=(0.5,))
@@ -29,7 +30,7 @@ def rejected_by(theorem: Theorem) -> str | None:
     for one in theorem.check():
         if not one.passed:
             return f"check: {one.name}: {one.detail}"
-    shipped = (DiagonalQuadratic, MatrixQuadratic, Noisy, LayeredQuadratic)
+    shipped = (DiagonalQuadratic, MatrixQuadratic, Noisy, LayeredQuadratic, Shifted)
     problems = [kind.shipped()[0] for kind in shipped]
     try:
         verdicts = run_table([theorem], problems, SMALL).verdicts
