@@ -15,6 +15,7 @@ from bounds.theorem import Theorem
 from experiments.problems.base import Known, Problem
 from lmo.balls import NormBall, Product
 from lmo.checks import unknown_name
+from lmo.elements import map_layers
 from lmo.method import Method
 from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum, Storm
 from lmo.oracles import Exact, Inflate, NewtonSchulz, Oracle, PerLayer, PerRun, Perturbed, Shrink
@@ -222,7 +223,7 @@ def with_ball_gap(theorem: Theorem, problem: Problem, ball: NormBall, constants:
     point = problem.low_point(ball, (1 - constants["epsilon"]) / constants["weight_decay"])
     if point is None:
         raise ValueError(f"the problem {problem.name!r} knows no point of a low value in the ball {ball}")
-    value = float(problem.value(point[None])[0])  # type: ignore[index]
+    value = float(problem.value(map_layers(lambda a: a[None], point))[0])
     return constants | {"ball_gap": float(problem.value(problem.start(1))[0]) - value}
 
 
