@@ -140,9 +140,13 @@ def paragraph(outcome: Outcome) -> str:
     if tight:
         lines.append(
             f"Without error D1 is attained (to {tight.measured:.5f} of its value); with error the factor (1+δ)/(1−δ) "
-            "is an upper bound of which adversaries were made to pay part: "
-            + ", ".join(_share(f) for f in outcome.findings if f.statement.startswith("lower bound, long"))
-            + ". The rest is open."
+            "is an upper bound of which the staircase was made to pay part: "
+            + ", ".join(
+                _share(f)
+                for f in outcome.findings
+                if f.statement.startswith("staircase, δ") and "δ = 0:" not in f.statement
+            )
+            + ". All of it cannot be paid (D1-A); how much more is open."
         )
     lines += _lessons(outcome.findings)
     wrong = [f for f in outcome.findings if not f.agrees]

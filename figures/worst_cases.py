@@ -26,7 +26,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     label = "D1-H: the minimum over k is below"
     hilbert.plot(dataset["delta_curve"], dataset["hilbert_curve"], color=GREEN, ls="--", lw=1.6, label=label)
     hilbert.set_title("ℓ2: one coordinate only")
-    hilbert.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9))
+    hilbert.legend(loc="lower left")
     _along_steps(steps, dataset)
     least = float((_envelope(dataset, "linf").min("factor") / _r(dataset)).min())
     headline(
