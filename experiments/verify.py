@@ -141,11 +141,7 @@ def paragraph(outcome: Outcome) -> str:
         lines.append(
             f"Without error D1 is attained (to {tight.measured:.5f} of its value); with error the factor (1+δ)/(1−δ) "
             "is an upper bound of which the staircase was made to pay part: "
-            + ", ".join(
-                _share(f)
-                for f in outcome.findings
-                if f.statement.startswith("staircase, δ") and "δ = 0:" not in f.statement
-            )
+            + ", ".join(_share(f) for f in outcome.findings if f.statement.startswith("staircase, δ = 0."))
             + ". All of it cannot be paid (D1-A); how much more is open."
         )
     lines += _lessons(outcome.findings)
