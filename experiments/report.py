@@ -31,6 +31,9 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "coupling": "How much step size and α should move when the oracle gets worse. Hollow: what the closed forms say; "
     "filled: the exact optimum of the same bound. Right: from how many steps on the closed form is right.",
+    "worst_cases": "What the worst adversary can make a fixed step pay, as a part of what D1 charges for the error. "
+    "Blue dots are runs; the grey band is what nobody knows. Right: the best step against the worst run known, and "
+    "the two that theory advises.",
     "slack_budget": "A proof is a list of inequalities. Each bar splits the bound into the measured value and what "
     "every inequality gave away, so the longest coloured piece is the one to improve.",
     "delta_table": "Each cell is an oracle, proved: how far its answer can be from the exact one if no singular value "

@@ -83,9 +83,7 @@ class Constructions(Attack):
             raise unknown_name("construction", str(instance.get("kind")), kinds(str(instance.get("norm"))))
         norms = _played(instance["kind"], instance["norm"], constants)
         if norms is None:
-            raise ValueError(
-                f"{instance['kind']} does not exist at these constants: its cycle or its end costs more than the gap"
-            )
+            raise ValueError(f"{instance['kind']} does not exist at these constants: it costs more than the gap")
         return norms
 
 
@@ -105,7 +103,8 @@ def setting(kind: str, norm: str, constants: Mapping[str, float]) -> tuple[Probl
         problem = build(delta, step, int(constants["steps"]), constants["initial_gap"], constants["smoothness"])
     except ValueError:
         return None
-    if not torch.isfinite(problem.start(1)).all():
+    start = problem.start(1)
+    if not (isinstance(start, torch.Tensor) and torch.isfinite(start).all()):
         return None  # the flat end alone costs more than the gap: no slope solves the construction's equation
     if kind in LINE:
         return problem, Perturbed(Exact(BALLS[norm]), Shrink(constants["delta"]))

@@ -60,7 +60,6 @@ def test_a_users_theorem_is_taken_from_its_file(home: Path) -> None:
         (("fixed-step", "--search", "polyhedra"), "did you mean 'polyhedral'"),
         (("fixed-step", "--norm", "spectral", "--search", "polyhedral"), "cannot be asked"),
         (("fixed-step", "steps=10", "--search", "mixed-integer"), "at most 3 steps"),
-        (("fixed-step", "gamma=50", "--norm", "spectral", "--search", "constructions"), "no construction"),
         (("fixed-step", "--seconds", "0"), "`seconds` must be"),
         (("fixed-step", "--seed", "-1"), "`--seed` must be"),
     ],

@@ -30,6 +30,7 @@ from experiments.studies import (
     lower_bounds,
     proofs,
     theorems,
+    worst_cases,
 )
 from experiments.studies.lessons import aol_bias, delta_against_epsilon, delta_table, gram_rounding
 
@@ -58,7 +59,9 @@ def datasets() -> dict[str, xr.Dataset]:
         "aol_bias": aol_bias.data((24, 48)),
         "kim_oh": kim_oh.chi(),
     }
-    for study in (coupling.study(), deterministic_table.study((0.25, 0.5)), lower_bounds.study((0.0, 0.5), steps=300)):
+    studies = [coupling.study(), deterministic_table.study((0.25, 0.5))]
+    studies += [one.study((0.0, 0.5), steps=300) for one in (lower_bounds, worst_cases)]
+    for study in studies:
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
     return made
 
