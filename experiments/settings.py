@@ -200,7 +200,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
             tuned = theorem.tune(**{n: v for n, v in (tuned_with | errors).items() if n in needed})
             rows = np.arange(len(which), len(which) + seeds)
             which += [len(oracles)] * seeds
-            step_sizes += [_step_sizes(theorem, ball, tuned.step_size, epsilon)] * seeds
+            step_sizes += [step_sizes_of(theorem, ball, tuned.step_size, epsilon)] * seeds
             constants = known | errors
             if tuned.alpha is not None:
                 alphas += [float(tuned.alpha)] * seeds
@@ -224,7 +224,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
     )
 
 
-def _step_sizes(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:
+def step_sizes_of(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:
     """What `Method.step` takes: a number, or a tuple with one per layer."""
     if not by_layer(theorem):
         return float(tuned)
