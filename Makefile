@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
-.PHONY: verify test test-long mutants lint benchmarks clean
+.PHONY: verify test test-long mutants soundness lint benchmarks clean
 
 verify: $(VENV)/installed
 	$(BIN)/lmo verify
@@ -17,6 +17,9 @@ test-long: $(VENV)/installed-dev
 
 mutants: $(VENV)/installed-dev
 	$(BIN)/python -m experiments.mutation
+
+soundness: $(VENV)/installed
+	$(BIN)/python -m experiments.soundness --seconds $(or $(SECONDS_EACH),600)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -54,7 +54,8 @@ class Telescope:
         left = rest.free_symbols & STEP_VARIABLES
         if left:
             names = ", ".join(sorted(map(str, left)))
-            raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {sp.simplify(rest)}")
+            terms = sp.Add(*(t for t in sp.Add.make_args(rest) if t.free_symbols & left))
+            raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {terms}")
         if rate == 0 or (memory_rate != 0) != (memory is not None):
             raise BrokenChain(
                 f"the chain bounds {rate}·({self.of_step})^{self.power} and uses {memory_rate} times the momentum "

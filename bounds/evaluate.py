@@ -121,7 +121,7 @@ def at_rational(expression: sp.Expr, point: Mapping[sp.Symbol, sp.Rational]) -> 
     known = dict(point)
     known[b] = 1 + known.get(eta, known.get(delta, sp.Integer(0)))
     known[c] = 1 - known.get(epsilon, known.get(delta, sp.Integer(0)))
-    return expression.subs(known)
+    return expression.xreplace(known)
 
 
 def symbols_of(expression: sp.Expr) -> list[sp.Symbol]:

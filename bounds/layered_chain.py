@@ -55,7 +55,7 @@ class LayeredTelescope:
         left = (rest.free_symbols & set(LAYER_COLUMNS.values())) | (sp.expand(outside - f + f_next).free_symbols)
         if left or rate == 0:
             names = ", ".join(sorted(map(str, left)))
-            raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {sp.simplify(outside + rest)}")
+            raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {outside + rest}")
         return rate, rest
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy as sp
 
+from bounds.layers import OverLayers
 from bounds.memory import FACTORS
 from bounds.symbols import CONSTANTS, b, c
 from lmo.names import unknown_name
@@ -35,6 +36,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {  # name → function, n
     "min": (sp.Min, 0),
     "Max": (sp.Max, 0),
     "Min": (sp.Min, 0),
+    "OverLayers": (OverLayers, 1),  # the sum over layers of what is in brackets
     **{factor.__name__: (factor, 2) for factor in FACTORS},  # of shipped claims
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

@@ -251,7 +251,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
             tuned = theorem.tune(**{n: v for n, v in (tuned_with | errors).items() if n in needed})
             rows = np.arange(len(which), len(which) + seeds)
             which += [len(oracles)] * seeds
-            step_sizes += [_step_sizes(theorem, ball, tuned.step_size, epsilon)] * seeds
+            step_sizes += [step_sizes_of(theorem, ball, tuned.step_size, epsilon)] * seeds
             constants = with_ball_gap(theorem, problem, ball, known | errors)
             if tuned.alpha is not None:
                 alphas += [float(tuned.alpha)] * seeds
@@ -290,7 +290,7 @@ def iterate_bound(
     return {"iterate_bound": max(float(ball.norm(problem.start(1)).max()), (1 + eta) / constants["weight_decay"])}
 
 
-def _step_sizes(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:
+def step_sizes_of(theorem: Theorem, ball: NormBall, tuned: Any, epsilon: Any) -> Any:
     """What `Method.step` takes: a number, or a tuple with one per layer."""
     if not by_layer(theorem):
         return float(tuned)

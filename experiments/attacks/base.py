@@ -19,6 +19,7 @@ class Attack:
 
     name: ClassVar[str]
     says: ClassVar[str]
+    small: ClassVar[bool] = True  # its instances are `Candidates`, of one of the target's balls
 
     def applies(self, target: Target) -> bool:
         """Whether it has instances for this claim."""

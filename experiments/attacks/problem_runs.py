@@ -11,12 +11,13 @@ import torch
 from experiments.attacks.base import Attack
 from experiments.problems.base import Problem
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
+from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.refutation.case import PROBLEM
 from experiments.refutation.target import Target
 from experiments.run import run
-from experiments.settings import entries, known_constants, method_of, setting
+from experiments.settings import by_layer, entries, known_constants, method_of, promised_errors, setting, step_sizes_of
 from experiments.verdict import SLACK, TABLE_ERROR
 from lmo.balls import NormBall
 
@@ -30,7 +31,11 @@ class ProblemRuns(Attack):
     """
 
     name: ClassVar[str] = "problem runs"
+    small: ClassVar[bool] = False
     says: ClassVar[str] = "random quadratics on vectors and matrices, in every norm and with every controlled error"
+
+    def applies(self, target: Target) -> bool:
+        return not by_layer(target.theorem)
 
     def fits(self, steps: int) -> bool:
         return steps <= _MOST_STEPS
@@ -76,6 +81,8 @@ def _curvatures(rng: np.random.Generator, size: int) -> list[float]:
 
 def problem_of(record: Mapping[str, Any]) -> Problem:
     """The problem that a record describes."""
+    if "coupling" in record:
+        return LayeredQuadratic(record["coupling"], record["start"])
     left = torch.tensor(record["left"], dtype=torch.float64)
     problem: Problem
     if len(record["shape"]) == 1:
@@ -98,25 +105,31 @@ def measure(record: Mapping[str, Any], target: Target, seeds: int, first_seed: i
     oracle = entry.make(np.full(seeds, record["delta"]))
     promise = oracle.promise()
     constants, _ = known_constants(target.theorem, problem, ball, record["steps"])
-    signed = {"epsilon": _first(promise.epsilon), "eta": _first(promise.eta)}
+    epsilon, eta = promised_errors(target.theorem, oracle, 0)
+    signed = {"epsilon": epsilon, "eta": eta}
     constants |= (
         {"delta": record["delta"]} if target.errors == "additive" else signed if target.errors == "pair" else {}
     )
     constants |= {"step_size": record["step_size"], "alpha": record["alpha"]}
     free = {name: constants.pop(name) for name in ("step_size", "alpha")}
     constants |= {name: free[name] for name in target.free}
-    constants |= {name: float(v) for name, v in target.tuned({n: np.asarray(v) for n, v in constants.items()}).items()}
+    constants |= {
+        name: v.tolist() for name, v in target.tuned({n: np.asarray(v) for n, v in constants.items()}).items()
+    }
     method = method_of(target.theorem, oracle)
+    step_size = step_sizes_of(target.theorem, ball, constants["step_size"], epsilon)
     data = run(
-        problem, method, steps=record["steps"], step_size=constants["step_size"],
+        problem, method, steps=record["steps"], step_size=step_size,
         alpha=constants.get("alpha", free["alpha"]) if method.momentum.needs_alpha else None,
         seeds=range(first_seed, first_seed + seeds), record="metric", against_objective=record["oracle"] == "worst",
     )  # fmt: skip
     norms = data["gradient_norm"].values
     samples = norms.mean(-1) if target.rules.over == "mean" else norms.min(-1)
     bound = float(target.bound({n: np.asarray(constants[n]) for n in target.theorem.constants}))
-    reach = constants["smoothness"] * constants["step_size"] * (1 + _first(promise.eta)) * record["steps"]
-    width = _width(samples, norms[0, 0] + reach) if target.theorem.expectation else 0.0
+    width = 0.0
+    if target.theorem.expectation:
+        reach = constants["smoothness"] * constants["step_size"] * (1 + _first(promise.eta)) * record["steps"]
+        width = _width(samples, norms[0, 0] + reach)
     measured = float(samples.mean()) if target.theorem.expectation else float(samples.max())
     return {
         "kind": PROBLEM,

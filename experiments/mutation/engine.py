@@ -20,11 +20,12 @@ from experiments.refutation.search import search
 from experiments.refutation.target import target
 
 _QUICK_CHECKS = (
-    checks.check_weights,
-    checks.check_memory,
     checks.check_metric,
-    checks.check_limits,
+    checks.check_weights,
+    checks.check_largest_step,
     checks.check_units,
+    checks.check_limits,
+    checks.check_memory,
     checks.check_value,
     checks.check_monotone,
 )

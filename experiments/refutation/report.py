@@ -118,7 +118,7 @@ def _table(state: Search) -> Table:
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
     lines = [f"  {case.claim['bound']}", *(_small(case.instance) if case.kind == SMALL else _problem(case.instance))]
-    lines.append("  " + ", ".join(f"{name} = {value:g}" for name, value in case.constants.items()))
+    lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
     how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
     lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
     for line in lines:
@@ -126,6 +126,8 @@ def show_case(case: Case, console: Console) -> None:
 
 
 def _problem(one: dict[str, Any]) -> list[str]:
+    if "coupling" in one:
+        return _layered(one)
     matrix = len(one["shape"]) == 2
     right = f" and {_list(one['right'])} on the right" if matrix else ""
     noise = "" if one["noise_std"] is None else f", noise {one['noise_std']:g}"
@@ -133,6 +135,14 @@ def _problem(one: dict[str, Any]) -> list[str]:
         f"  quadratic on {'×'.join(map(str, one['shape']))}, curvatures {_list(one['left'])}{right}",
         f"  x_0 = {one['start']}",
         f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}{noise}",
+    ]
+
+
+def _layered(one: dict[str, Any]) -> list[str]:
+    return [
+        f"  f = Σ a_ij⟨X_i, X_j⟩/2 on {len(one['coupling'])} layer(s), a = {'; '.join(map(_list, one['coupling']))}",
+        f"  x_0 = {one['start']}",
+        f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}",
     ]
 
 
@@ -152,6 +162,10 @@ def _small(one: dict[str, Any]) -> list[str]:
             f"at first {_list(one['first_spread'])} ({one['first_odds']:g})"
         )
     return lines
+
+
+def _number(value: float | list[float]) -> str:
+    return _list(value) if isinstance(value, list) else f"{value:g}"  # type: ignore[arg-type]
 
 
 def _list(values: list[float | None], none: str = "–") -> str:

@@ -149,7 +149,8 @@ class Search:
 
 def attacks_on(target: Target) -> list[Attack]:
     """The attacks that have instances for this claim."""
-    return [attack for attack in catalogue() if attack.applies(target)]
+    usable = [attack for attack in catalogue() if target.balls or not attack.small]
+    return [attack for attack in usable if attack.applies(target)]
 
 
 def ladder(target: Target, seconds: float) -> Iterator[int]:
@@ -166,8 +167,8 @@ def ladder(target: Target, seconds: float) -> Iterator[int]:
 
 def search(target: Target, seconds: float, seed: int = 0, tick: Tick = lambda what, done: None) -> Search:
     """Attacks the claim until it is refuted or the time is over."""
-    state, begin = Search(target, seed), time.monotonic()
-    attacks = attacks_on(target)
+    state, attacks = Search(target, seed), attacks_on(target)
+    begin = time.monotonic()
     for steps in ladder(target, seconds):
         for attack in attacks:
             gone = (time.monotonic() - begin) / seconds

@@ -12,6 +12,7 @@ import sympy as sp
 import bounds
 from bounds import evaluate
 from bounds.assumptions import Setting
+from bounds.layers import PER_LAYER, OverLayers
 from bounds.symbols import COLUMNS, alpha, b, c, delta, epsilon, eta, gamma
 from bounds.theorem import Theorem
 from experiments.expressions import parse, write
@@ -19,7 +20,7 @@ from experiments.refutation.simulate import Rules
 
 MOMENTA = ("none", "ema", "nesterov")
 METRICS = ("mean", "minimum")
-STEPS = ("fixed", "adaptive")
+STEPS = ("fixed", "adaptive", "layer-fixed", "layer-adaptive")
 BALLS = ("l-inf", "l2")
 KNOWN = {
     "initial_gap",
@@ -41,7 +42,8 @@ class Target:
 
     theorem: the statement; its claim, tuning, method, metric and assumptions are what is attacked, not its proof.
     errors: "additive" (the claim speaks of δ), "pair" (of ε, η) or "none" (of neither: the oracle is exact).
-    balls: the norms in which the claim's assumptions can hold, of `BALLS`. stochastic: gradients are.
+    balls: the norms in which the claim's assumptions can hold, of `BALLS`; none for claims about layers, which are
+        attacked with networks of several layers alone. stochastic: gradients are.
     """
 
     theorem: Theorem
@@ -109,8 +111,22 @@ def target(theorem: Theorem) -> Target:
     if method.momentum != "none" and alpha not in claim.free_symbols and alpha not in theorem.tuning:
         raise ValueError(f"{about}: its method has momentum, but it has no alpha and no tuning for one")
     errors = "additive" if delta in symbols else "pair" if symbols & {epsilon, eta, b, c} else "none"
-    stochastic, balls = _settings(theorem)
+    _refuse_mixed_layers(theorem, about)
+    stochastic, balls = (False, ()) if theorem.method.step.startswith("layer-") else _settings(theorem)
     return Target(theorem, errors, balls, stochastic)
+
+
+def _refuse_mixed_layers(theorem: Theorem, about: str) -> None:
+    """A layer's own constants stand under a sum over layers, where the claim is about layers, and nowhere else."""
+    claim = theorem.claim
+    if not theorem.method.step.startswith("layer-"):
+        if claim.has(OverLayers):
+            raise ValueError(f"{about}: it sums over layers, its method has one step for all of them")
+        return
+    outside = claim.xreplace({a: sp.Dummy() for a in claim.atoms(OverLayers)}).free_symbols & set(PER_LAYER)
+    if outside:
+        names = ", ".join(sorted(map(str, outside)))
+        raise ValueError(f"{about}: every layer has its own {names}; write a sum over layers, OverLayers(...)")
 
 
 def _settings(theorem: Theorem) -> tuple[bool, tuple[str, ...]]:
