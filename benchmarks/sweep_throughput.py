@@ -4,8 +4,8 @@
 
 Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
 is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) is printed for the record; `newton-schulz`
-is jordan:5 in float32. ℓ∞ ball, vectors of 100 in float64, EMA momentum, noise shared over the grid: against a plain
-torch loop of the same method, one run at a time, and, for the record, numpy on the whole batch.
+is jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared over the grid, float32 on both sides (float64
+for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
 Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time per
 run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
 """
@@ -33,7 +33,7 @@ Work = Callable[[], int]  # returns its number of run-steps
 def sweep(device: str, **fields: Any) -> Work:
     """The second chunk of a grid of 64 step sizes and 64 alphas (a whole one), one seed."""
     axes = {"step_size": {"from": 0.001, "to": 0.5, "count": 64}, "alpha": {"from": 0.01, "to": 1.0, "count": 64}}
-    grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))  # type: ignore[arg-type]
+    grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))
     chunk = plan(grid, device).chunks[1]
 
     def go() -> int:
@@ -76,12 +76,12 @@ def torch_muon(device: str) -> Work:
 
 def torch_loop(device: str) -> Work:
     """One run of the vector method, as plainly as torch says it; its noise is drawn beforehand and not timed."""
-    curvature = torch.linspace(0.05, 1.0, DIMENSION, dtype=torch.float64, device=device)
-    noise = torch.randn(200, DIMENSION, dtype=torch.float64, device=device) * (NOISE / math.sqrt(DIMENSION))
+    curvature = torch.linspace(0.05, 1.0, DIMENSION, device=device)
+    noise = torch.randn(200, DIMENSION, device=device) * (NOISE / math.sqrt(DIMENSION))
 
     def go() -> int:
-        x, m = torch.ones(DIMENSION, dtype=torch.float64, device=device), None
-        total = torch.zeros((), dtype=torch.float64, device=device)
+        x, m = torch.ones(DIMENSION, device=device), None
+        total = torch.zeros((), device=device)
         for k in range(200):
             gradient = curvature * x
             if k % EVERY == 0:
@@ -94,14 +94,15 @@ def torch_loop(device: str) -> Work:
     return go
 
 
-def numpy_batch(runs: int = 512) -> Work:
+def numpy_batch(runs: int = 1000) -> Work:
     """The vector method for a batch of runs, in place, as a careful user would write it; noise drawn beforehand."""
-    curvature = np.linspace(0.05, 1.0, DIMENSION)
-    noise = np.random.default_rng(0).standard_normal((200, DIMENSION)) * (NOISE / math.sqrt(DIMENSION))
-    step, alpha = np.full((runs, 1), 0.01), np.full((runs, 1), 0.1)
+    curvature = np.linspace(0.05, 1.0, DIMENSION, dtype=np.float32)
+    noise = np.random.default_rng(0).standard_normal((200, DIMENSION), dtype=np.float32)
+    noise *= np.float32(NOISE / math.sqrt(DIMENSION))
+    step, alpha = np.full((runs, 1), 0.01, np.float32), np.full((runs, 1), 0.1, np.float32)
 
     def go() -> int:
-        x, m, g = np.ones((runs, DIMENSION)), np.zeros((runs, DIMENSION)), np.empty((runs, DIMENSION))
+        x, m, g = (np.full((runs, DIMENSION), start, np.float32) for start in (1, 0, 0))
         total = np.zeros(runs)
         for k in range(200):
             np.multiply(curvature, x, out=g)
@@ -109,7 +110,7 @@ def numpy_batch(runs: int = 512) -> Work:
                 total += np.abs(g).sum(1)
             g += noise[k]
             g -= m
-            g *= alpha if k else 1.0
+            g *= alpha if k else np.float32(1)
             m += g
             np.sign(m, out=g)
             g *= step
@@ -159,7 +160,8 @@ def main() -> None:
         "polar": matrices(given.device, "polar"),
         "newton-schulz": matrices(given.device, "jordan:5", dtype="float32"),
         "torch.optim.Muon": torch_muon(given.device),
-        "vector": vectors(given.device),
+        "vector": vectors(given.device, dtype="float32"),
+        "vector, float64": vectors(given.device),
         "plain torch loop": torch_loop(given.device),
         "numpy, whole batch": numpy_batch(),
     }

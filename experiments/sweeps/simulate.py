@@ -88,7 +88,7 @@ class _Batch:
         x, sample = self.state.x, self.problem.sample(draw)
         records = k % self.sweep.record_every == 0
         exact = self.problem.true_gradient(x) if records or sample is None else None
-        fresh = exact if sample is None else self.problem.gradient(x, sample)
+        fresh: Any = exact if sample is None else self.problem.gradient(x, sample)
         corrects = self.method.momentum.needs_before and self.before is not None
         earlier = self.problem.gradient(self.before, sample) if corrects else None
         if records and self._drop_lost(k, fresh, earlier):
