@@ -3,11 +3,11 @@
     python benchmarks/sweep_throughput.py [--chunks] [--device cuda]
 
 Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
-is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) is printed for the record; `newton-schulz`
-is jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared over the grid, float32 on both sides (float64
+is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) for the record; `newton-schulz` is
+jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared over the grid, float32 on both sides (float64
 for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
-Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time per
-run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
+Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time
+per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
 """
 
 from __future__ import annotations
