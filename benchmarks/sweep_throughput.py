@@ -1,20 +1,23 @@
 """Run-steps per second of sweeps against loops over runs, bookkeeping included on both sides (one norm in ten steps).
 
-    python benchmarks/sweep_throughput.py [--chunks] [--device cuda]
+    python benchmarks/sweep_throughput.py [--chunks | --growth] [--device cuda]
 
 Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
 is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) for the record; `newton-schulz` is
 jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared over the grid, float32 on both sides (float64
 for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
 Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time
-per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
+per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by the size of a chunk
+instead, --growth time and memory by the number of runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import resource
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,14 +149,37 @@ def by_chunk(device: str) -> None:
     show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n) for n in (16, 64, 256, 1024)}, device))
 
 
+def growth(device: str) -> None:
+    """Time and memory of whole sweeps by the number of runs: the time should grow with it, the memory should not."""
+    for runs in (100, 1_000, 10_000, 100_000):
+        seeds, axes = max(1, runs // 5_000), {"from": 0.001, "to": 0.5, "count": min(runs, 5_000) // 10}
+        grid = Sweep(
+            f"quadratic:{DIMENSION}", "l-inf", "exact", axes, 50, alpha=[i / 10 for i in range(1, 11)], momentum="ema",
+            noise=NOISE, seeds=seeds,
+        )  # fmt: skip
+        start, chunks = time.perf_counter(), plan(grid, device).chunks
+        for chunk in chunks:
+            simulate(chunk, grid, device)
+        taken = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        total = sum(chunk.run_steps for chunk in chunks)
+        print(
+            f"{total // 50:8d} runs {taken:8.2f} s {taken / total * 1e6:8.3f} µs per run-step, peak memory {peak:.0f} MiB"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--chunks", action="store_true")
+    parser.add_argument("--growth", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.chunks:
         by_chunk(given.device)
+        return
+    if given.growth:
+        growth(given.device)
         return
     works = {
         "exact": matrices(given.device, "exact"),
