@@ -163,9 +163,8 @@ def growth(device: str) -> None:
         taken = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         total = sum(chunk.run_steps for chunk in chunks)
-        print(
-            f"{total // 50:8d} runs {taken:8.2f} s {taken / total * 1e6:8.3f} µs per run-step, peak memory {peak:.0f} MiB"
-        )
+        each = taken / total * 1e6
+        print(f"{total // 50:8d} runs {taken:8.2f} s {each:8.3f} µs per run-step, peak memory {peak:.0f} MiB")
 
 
 def main() -> None:

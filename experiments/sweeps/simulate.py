@@ -67,8 +67,8 @@ class _Batch:
         delta = self._moved(columns["delta"]) if catalogue.takes_delta(group.oracle) else 0.0
         oracle = catalogue.oracle_called(group.oracle, self.ball, delta)
         self.method = Method(oracle, catalogue.MOMENTA[group.momentum])
-        self.step_size = self._moved(columns["step_size"])
-        self.alpha = self._moved(columns["alpha"]) if self.method.momentum.needs_alpha else None
+        self.step_size = self._moved(columns["step_size"]).to(self.dtype)
+        self.alpha = self._moved(columns["alpha"]).to(self.dtype) if self.method.momentum.needs_alpha else None
         self.draw, self.runs = Draw(columns["seed"], -1, self.device), chunk.stop - chunk.start
         start = self.problem.start(self.runs)
         self.start: Any = map_layers(lambda a: a.to(self.device, self.dtype), start)
