@@ -1,20 +1,23 @@
 """Run-steps per second of sweeps against loops over runs, bookkeeping included on both sides (one norm in ten steps).
 
-    python benchmarks/sweep_throughput.py [--chunks] [--device cuda]
+    python benchmarks/sweep_throughput.py [--chunks | --growth] [--device cuda]
 
 Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
-is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) is printed for the record; `newton-schulz`
-is jordan:5 in float32. ℓ∞ ball, vectors of 100 in float64, EMA momentum, noise shared over the grid: against a plain
-torch loop of the same method, one run at a time, and, for the record, numpy on the whole batch.
-Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time per
-run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by chunk size instead.
+is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) for the record; `newton-schulz` is
+jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared over the grid, float32 on both sides (float64
+for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
+Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time
+per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by the size of a chunk
+instead, --growth time and memory by the number of runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import resource
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +36,7 @@ Work = Callable[[], int]  # returns its number of run-steps
 def sweep(device: str, **fields: Any) -> Work:
     """The second chunk of a grid of 64 step sizes and 64 alphas (a whole one), one seed."""
     axes = {"step_size": {"from": 0.001, "to": 0.5, "count": 64}, "alpha": {"from": 0.01, "to": 1.0, "count": 64}}
-    grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))  # type: ignore[arg-type]
+    grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))
     chunk = plan(grid, device).chunks[1]
 
     def go() -> int:
@@ -76,12 +79,12 @@ def torch_muon(device: str) -> Work:
 
 def torch_loop(device: str) -> Work:
     """One run of the vector method, as plainly as torch says it; its noise is drawn beforehand and not timed."""
-    curvature = torch.linspace(0.05, 1.0, DIMENSION, dtype=torch.float64, device=device)
-    noise = torch.randn(200, DIMENSION, dtype=torch.float64, device=device) * (NOISE / math.sqrt(DIMENSION))
+    curvature = torch.linspace(0.05, 1.0, DIMENSION, device=device)
+    noise = torch.randn(200, DIMENSION, device=device) * (NOISE / math.sqrt(DIMENSION))
 
     def go() -> int:
-        x, m = torch.ones(DIMENSION, dtype=torch.float64, device=device), None
-        total = torch.zeros((), dtype=torch.float64, device=device)
+        x, m = torch.ones(DIMENSION, device=device), None
+        total = torch.zeros((), device=device)
         for k in range(200):
             gradient = curvature * x
             if k % EVERY == 0:
@@ -94,14 +97,15 @@ def torch_loop(device: str) -> Work:
     return go
 
 
-def numpy_batch(runs: int = 512) -> Work:
+def numpy_batch(runs: int = 1000) -> Work:
     """The vector method for a batch of runs, in place, as a careful user would write it; noise drawn beforehand."""
-    curvature = np.linspace(0.05, 1.0, DIMENSION)
-    noise = np.random.default_rng(0).standard_normal((200, DIMENSION)) * (NOISE / math.sqrt(DIMENSION))
-    step, alpha = np.full((runs, 1), 0.01), np.full((runs, 1), 0.1)
+    curvature = np.linspace(0.05, 1.0, DIMENSION, dtype=np.float32)
+    noise = np.random.default_rng(0).standard_normal((200, DIMENSION), dtype=np.float32)
+    noise *= np.float32(NOISE / math.sqrt(DIMENSION))
+    step, alpha = np.full((runs, 1), 0.01, np.float32), np.full((runs, 1), 0.1, np.float32)
 
     def go() -> int:
-        x, m, g = np.ones((runs, DIMENSION)), np.zeros((runs, DIMENSION)), np.empty((runs, DIMENSION))
+        x, m, g = (np.full((runs, DIMENSION), start, np.float32) for start in (1, 0, 0))
         total = np.zeros(runs)
         for k in range(200):
             np.multiply(curvature, x, out=g)
@@ -109,7 +113,7 @@ def numpy_batch(runs: int = 512) -> Work:
                 total += np.abs(g).sum(1)
             g += noise[k]
             g -= m
-            g *= alpha if k else 1.0
+            g *= alpha if k else np.float32(1)
             m += g
             np.sign(m, out=g)
             g *= step
@@ -145,21 +149,44 @@ def by_chunk(device: str) -> None:
     show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n) for n in (16, 64, 256, 1024)}, device))
 
 
+def growth(device: str) -> None:
+    """Time and memory of whole sweeps by the number of runs: the time should grow with it, the memory should not."""
+    for runs in (100, 1_000, 10_000, 100_000):
+        seeds, axes = max(1, runs // 5_000), {"from": 0.001, "to": 0.5, "count": min(runs, 5_000) // 10}
+        grid = Sweep(
+            f"quadratic:{DIMENSION}", "l-inf", "exact", axes, 50, alpha=[i / 10 for i in range(1, 11)], momentum="ema",
+            noise=NOISE, seeds=seeds,
+        )  # fmt: skip
+        start, chunks = time.perf_counter(), plan(grid, device).chunks
+        for chunk in chunks:
+            simulate(chunk, grid, device)
+        taken = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        total = sum(chunk.run_steps for chunk in chunks)
+        each = taken / total * 1e6
+        print(f"{total // 50:8d} runs {taken:8.2f} s {each:8.3f} µs per run-step, peak memory {peak:.0f} MiB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--chunks", action="store_true")
+    parser.add_argument("--growth", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.chunks:
         by_chunk(given.device)
+        return
+    if given.growth:
+        growth(given.device)
         return
     works = {
         "exact": matrices(given.device, "exact"),
         "polar": matrices(given.device, "polar"),
         "newton-schulz": matrices(given.device, "jordan:5", dtype="float32"),
         "torch.optim.Muon": torch_muon(given.device),
-        "vector": vectors(given.device),
+        "vector": vectors(given.device, dtype="float32"),
+        "vector, float64": vectors(given.device),
         "plain torch loop": torch_loop(given.device),
         "numpy, whole batch": numpy_batch(),
     }

@@ -6,7 +6,8 @@ any device, after any resume.
 
 from __future__ import annotations
 
-import copy
+import functools
+import math
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 from lmo.checks import check_integer
+
+FEW = 256  # numbers of one seed, purpose and step that are kept: 8 MB at most in all
 
 
 class Draw:
@@ -39,7 +42,8 @@ class Draw:
 
     def at(self, step: int) -> Draw:
         """The same runs at another step; quicker than a new `Draw`."""
-        draw = copy.copy(self)
+        draw = object.__new__(type(self))
+        draw.__dict__.update(self.__dict__)
         draw.step = check_integer("step", step, at_least=-1)
         return draw
 
@@ -47,11 +51,14 @@ class Draw:
         self, purpose: str, shape: Sequence[int], dtype: torch.dtype = torch.float64, std: float = 1.0
     ) -> Tensor:
         """Normal numbers of mean 0 and standard deviation `std`, shape (*batch, *shape); not to be written to."""
-        return self._gather(purpose, lambda source: source.standard_normal(tuple(shape)) * std, shape, dtype)
+        size = tuple(shape)
+        draw_one = _few_normal if math.prod(size) <= FEW else _normal
+        return self._gather(purpose, lambda seed, word: draw_one(seed, word, size) * std, shape, dtype)
 
     def integers(self, purpose: str, high: int, shape: Sequence[int]) -> Tensor:
         """Integers uniform in [0, high), shape (*batch, *shape), int64."""
-        return self._gather(purpose, lambda source: source.integers(high, size=tuple(shape)), shape)
+        size = tuple(shape)
+        return self._gather(purpose, lambda seed, word: _source(seed, word).integers(high, size=size), shape)
 
     def rows(self, index: np.ndarray) -> Draw:
         """The draw of the runs `index` of a one-dimensional batch."""
@@ -60,16 +67,26 @@ class Draw:
     def _gather(
         self,
         purpose: str,
-        make: Callable[[np.random.Generator], np.ndarray],
+        make: Callable[[int, int], np.ndarray],
         shape: Sequence[int],
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         word = (zlib.crc32(purpose.encode()) << 32) | (self.step & 0xFFFFFFFF)
-        drawn = [
-            make(np.random.Generator(np.random.Philox(key=np.array([seed, word], dtype=np.uint64))))
-            for seed in self._distinct
-        ]
-        table = torch.as_tensor(np.stack(drawn), device=self.device, dtype=dtype)
+        drawn = [make(seed, word) for seed in self._distinct.tolist()]
         if len(drawn) == 1:  # one seed: a view, no pass over the batch
-            return table[0].expand(*self.batch_shape, *shape)
+            return torch.as_tensor(drawn[0], device=self.device, dtype=dtype).expand(*self.batch_shape, *shape)
+        table = torch.as_tensor(np.stack(drawn), device=self.device, dtype=dtype)
         return table[self._where].reshape(*self.batch_shape, *shape)
+
+
+def _source(seed: int, word: int) -> np.random.Generator:
+    """The generator of one seed, purpose and step."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, word], dtype=np.uint64)))
+
+
+def _normal(seed: int, word: int, size: tuple[int, ...]) -> np.ndarray:
+    return _source(seed, word).standard_normal(size)
+
+
+# batches of one seed that follow each other draw the same numbers, and making a generator costs more than 100 numbers
+_few_normal = functools.lru_cache(maxsize=4096)(_normal)

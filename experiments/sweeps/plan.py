@@ -16,9 +16,9 @@ from experiments.sweeps import catalogue
 from experiments.sweeps.catalogue import DoesNotFit
 from experiments.sweeps.specification import Sweep, of_table, runs_at_most
 
-# Bytes of iterates in one batch, a batch of arrays of float64: x alone, and a step touches about eight such arrays. On
-# a Xeon with 2 MiB of L2 cache per core, time per run-step of vectors of 100 is flat from 0.1 to 0.5 MB of x and grows
-# below (the interpreter's share) and above (memory); `benchmarks/sweep_throughput.py --chunks` prints it again.
+# Bytes of x in one batch; a step touches about six arrays of that size. On a Xeon with 2 MiB of L2 cache per core the
+# time per run-step of vectors of 100 is least, and flat, between 0.2 and 0.8 MB; below, the interpreter's share grows
+# (four times as long at 0.05 MB), above come memory and new pages. `benchmarks/sweep_throughput.py --chunks` prints it.
 CPU_BYTES = 400_000
 CUDA_BYTES = 64_000_000  # there the launch of a kernel is what has to be shared among runs
 MOST_RUNS = 50_000_000
@@ -143,7 +143,7 @@ def _group(
 def _chunks(groups: list[Group], sweep: Sweep, device: str) -> list[Chunk]:
     found: list[Chunk] = []
     for group in groups:
-        most = sweep.chunk_runs or chunk_runs(catalogue.problem_called(group.problem), device)
+        most = sweep.chunk_runs or chunk_runs(catalogue.problem_called(group.problem), device, sweep.dtype)
         for start, stop in itertools.pairwise(_ends(group, most)):
             found.append(Chunk(len(found), group, start, stop))
     return found
@@ -160,10 +160,10 @@ def _ends(group: Group, most: int) -> list[int]:
     return [block * seed + i for seed in range(len(group.seeds)) for i in inside] + [group.runs]
 
 
-def chunk_runs(problem: Problem, device: str = "cpu") -> int:
+def chunk_runs(problem: Problem, device: str = "cpu", dtype: str = "float64") -> int:
     """How many runs of a problem are computed together on a kind of device."""
     budget = CPU_BYTES if device.split(":")[0] == "cpu" else CUDA_BYTES
-    return max(1, budget // (8 * floats_per_run(problem)))
+    return max(1, budget // ((8 if dtype == "float64" else 4) * floats_per_run(problem)))
 
 
 def floats_per_run(problem: Problem) -> int:

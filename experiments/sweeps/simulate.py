@@ -67,8 +67,8 @@ class _Batch:
         delta = self._moved(columns["delta"]) if catalogue.takes_delta(group.oracle) else 0.0
         oracle = catalogue.oracle_called(group.oracle, self.ball, delta)
         self.method = Method(oracle, catalogue.MOMENTA[group.momentum])
-        self.step_size = self._moved(columns["step_size"])
-        self.alpha = self._moved(columns["alpha"]) if self.method.momentum.needs_alpha else None
+        self.step_size = self._moved(columns["step_size"]).to(self.dtype)
+        self.alpha = self._moved(columns["alpha"]).to(self.dtype) if self.method.momentum.needs_alpha else None
         self.draw, self.runs = Draw(columns["seed"], -1, self.device), chunk.stop - chunk.start
         start = self.problem.start(self.runs)
         self.start: Any = map_layers(lambda a: a.to(self.device, self.dtype), start)
@@ -88,7 +88,7 @@ class _Batch:
         x, sample = self.state.x, self.problem.sample(draw)
         records = k % self.sweep.record_every == 0
         exact = self.problem.true_gradient(x) if records or sample is None else None
-        fresh = exact if sample is None else self.problem.gradient(x, sample)
+        fresh: Any = exact if sample is None else self.problem.gradient(x, sample)
         corrects = self.method.momentum.needs_before and self.before is not None
         earlier = self.problem.gradient(self.before, sample) if corrects else None
         if records and self._drop_lost(k, fresh, earlier):

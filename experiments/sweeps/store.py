@@ -76,7 +76,8 @@ class Store:
             raise ValueError(f"{Path(folder) / 'sweep.json'} is damaged: {error}") from None
         if stated != store.hash:
             raise ValueError(
-                f"{Path(folder) / 'sweep.json'} is damaged or changed: its hash is not that of its content"
+                f"{Path(folder) / 'sweep.json'} is damaged, changed, or of another version of lmo-lab: "
+                "its hash is not that of its content"
             )
         return store
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,16 +68,30 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
 
     with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}), contextlib.ExitStack() as stack:
         if scheduler is None:
-            local = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
-                host="127.0.0.1",
-            )  # fmt: skip
+            with _deaf_to_ctrl_c():
+                local = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
+                    host="127.0.0.1",
+                )  # fmt: skip
             scheduler = stack.enter_context(local).scheduler_address
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ValueError(f"no Dask scheduler answers at {scheduler!r} (tcp://host:8786): {error}") from None
         yield stack.enter_context(client)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside leave Ctrl-C, which a terminal sends to all, to this one, which ends them in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _through(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from experiments.run import run
@@ -17,7 +18,9 @@ from experiments.sweeps.collect import collect, export, grid
 from experiments.sweeps.engine import run_sweep
 from experiments.sweeps.plan import LABELS, NUMBERS, chunk_runs, plan
 from experiments.sweeps.specification import Sweep, load, of_table
+from lmo.balls import LInf
 from lmo.method import Method
+from lmo.randomness import Draw
 
 SMALL: dict[str, Any] = {
     "problem": "quadratic:5", "ball": "l-inf", "oracle": ["exact", "mixed"], "delta": [0.0, 0.4],
@@ -134,6 +137,33 @@ def test_chunks_have_the_size_of_the_cache_and_whole_seeds() -> None:
             if sizes == 2000
             else all(n * sizes * 3 == length for n, length in zip(whole, lengths, strict=True))
         )
+
+
+@pytest.mark.parametrize("shape", [(3,), (20, 30)])
+def test_a_draw_of_one_seed_and_of_many_are_the_same_numbers(shape: tuple[int, ...]) -> None:
+    many, start = Draw([5, 2, 5, 0], 7), Draw([5, 2, 5, 0], -1)
+    for purpose in ("gradient noise", "oracle error"):
+        numbers = many.normal(purpose, shape, std=0.5)
+        for i, seed in enumerate((5, 2, 5, 0)):
+            key = np.array([seed, (zlib.crc32(purpose.encode()) << 32) | 7], dtype=np.uint64)
+            truth = 0.5 * np.random.Generator(np.random.Philox(key=key)).standard_normal(shape)
+            assert (numbers[i].numpy() == truth).all()
+            assert (Draw([seed] * 3, 7).normal(purpose, shape, std=0.5).numpy() == truth).all()
+        assert torch.equal(start.at(7).normal(purpose, shape, std=0.5), numbers) and start.step == -1
+        assert not torch.equal(start.at(8).normal(purpose, shape, std=0.5), numbers)
+
+
+def test_a_step_without_checks_is_the_same_step() -> None:
+    method = Method(catalogue.oracle_called("worst", LInf(), torch.tensor([0.1, 0.4])), catalogue.MOMENTA["ema"])
+    gradient = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]], dtype=torch.float64)
+    state = method.init(torch.ones(2, 3, dtype=torch.float64))
+    checked, plain = (
+        method.step(state, gradient, step_size=0.1, alpha=0.3, draw=Draw([0, 1], 0), check=check)[0]
+        for check in (True, False)
+    )
+    assert torch.equal(checked.x, plain.x) and torch.equal(checked.buffer, plain.buffer)
+    with pytest.raises(ValueError, match="NaN"):
+        method.step(state, gradient * torch.nan, step_size=0.1, alpha=0.3, draw=Draw([0, 1], 0))
 
 
 def test_the_hash_is_that_of_the_content() -> None:
