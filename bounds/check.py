@@ -16,12 +16,30 @@ from bounds.inequalities import g, gradient_alignment
 from bounds.memory import StartFactor, finite_sums, units
 from bounds.scheduled_chain import ScheduledTelescope
 from bounds.schedules import FALLING, SCHEDULES, shape_constants
-from bounds.symbols import BY_SYMBOL, COLUMNS, CONSTANTS, K, L, b, c, delta, epsilon, eta, gamma, lam, mu, peak, sigma
+from bounds.symbols import (
+    BY_SYMBOL,
+    COLUMNS,
+    CONSTANTS,
+    L0,
+    L1,
+    K,
+    L,
+    b,
+    c,
+    delta,
+    epsilon,
+    eta,
+    gamma,
+    lam,
+    mu,
+    peak,
+    sigma,
+)
 from bounds.symbols import alpha as alpha_symbol
 from bounds.theorem import Theorem
 
 UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
-OPEN_LOOP = {"open-loop": 2 / (COLUMNS["index"] + 2)}  # step → γ_k over its factor, of a schedule that is given
+GIVEN = {"open-loop": 2 / (COLUMNS["index"] + 2), "l0-l1": g / (L0 + L1 * g)}  # rule → γ_k over its factor
 _POINTS = 6  # rational sample points that a statement must survive before the full simplification
 
 
@@ -249,7 +267,7 @@ def _resolved(theorem: Theorem) -> dict[sp.Symbol, sp.Expr]:
 
 def _check_given(theorem: Theorem, name: str) -> Check:
     """The steps are those of the method's schedule, times the stated factor, and the ones that the chain takes."""
-    stated = theorem.tuning.get(gamma, sp.Integer(0)) * OPEN_LOOP.get(theorem.method.step, sp.nan)
+    stated = theorem.tuning.get(gamma, sp.Integer(0)) * GIVEN.get(theorem.method.step, sp.nan)
     taken = next((sp.diff(i.slack, gradient_alignment) for i in theorem.proof.step if i.name == "smoothness"), sp.nan)
     for words, other in (("the chain takes", taken), ("tuning and schedule give", stated)):
         if not identical_step(other, theorem.step):
@@ -369,7 +387,7 @@ def check_monotone(theorem: Theorem) -> Check:
 def check_vacuity(theorem: Theorem) -> Check:
     """At usual defaults the tuned parameters exist, are allowed, and the claim is finite."""
     usual = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 1000, "noise_std": 0.1, "norm_ratio": 4.0, "delta": 0.3}
-    usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1, "mu": 0.1, "diameter": 3.0}
+    usual |= {"mean_smoothness": 1.0, "weight_decay": 0.1, "l0": 1.0, "l1": 1.0, "mu": 0.1, "diameter": 3.0}
     usual |= {"variation": 4 / 3, "peak": 2.0, "iterate_bound": 5.0}
     needed = set(evaluate.code_names(theorem.claim))
     two_sided = bool(needed & {"epsilon", "eta"})

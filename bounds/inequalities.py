@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bounds.symbols import COLUMNS, L, R, b, c, delta, gamma, lam, mu
+from bounds.symbols import COLUMNS, L0, L1, L, R, b, c, delta, gamma, lam, mu
 
 f, f_next = COLUMNS["objective"], COLUMNS["objective_next"]
 g, m = COLUMNS["gradient_norm"], COLUMNS["fed_norm"]
@@ -114,3 +114,9 @@ def convexity_in_the_ball(weight: sp.Expr) -> Inequality:
     """f(x) − f(v) ≤ ⟨∇f, x − v⟩ ≤ ⟨∇f, x⟩ + (c/λ)‖∇f‖_*, v the minimiser of f over ‖v‖ ≤ c/λ."""
     slack = iterate_alignment + c / lam * g - h_v
     return Inequality("convexity", slack, weight, "f is convex; Hölder with ‖v‖ ≤ c/λ")
+
+
+def generalized_smoothness(step_size: sp.Expr) -> Inequality:
+    """f(x⁺) ≤ f(x) + γ⟨∇f, d̂⟩ + (L0 + L1‖∇f‖_*)γ²‖d̂‖²/2, where γ‖d̂‖ ≤ 1/L1."""
+    slack = f + step_size * gradient_alignment + (L0 + L1 * g) * step_size**2 * n**2 / 2 - f_next
+    return Inequality("smoothness", slack, sp.Integer(1), "∇f is (L0, L1)-Lipschitz for ‖x − y‖ ≤ 1/L1")

@@ -45,3 +45,18 @@ class Convex:
 
     def words(self) -> str:
         return "f is convex"
+
+
+@dataclass(frozen=True)
+class GeneralizedSmooth:
+    """‖∇f(x) − ∇f(y)‖_* ≤ (L0 + L1‖∇f(x)‖_*)‖x − y‖ for ‖x − y‖ ≤ 1/L1, and f bounded below."""
+
+    needs: tuple[str, ...] = ("initial_gap", "l0", "l1")
+
+    def holds_for(self, setting: Setting) -> str | None:
+        if not {"l0", "l1"} <= setting.known:
+            return "the problem declares no (L0, L1) for this norm"
+        return None if setting.bounded_below else "the problem is not bounded below"
+
+    def words(self) -> str:
+        return "f is bounded below and (L0, L1)-smooth in the norm of the ball, for points up to 1/L1 apart"
