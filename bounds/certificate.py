@@ -18,6 +18,7 @@ from bounds.run_columns import GAPS, Constants, Table, column
 from bounds.scheduled_chain import ScheduledTelescope
 from bounds.symbols import COLUMNS, CONSTANTS, LAYER_COLUMNS, b, c, epsilon, eta
 from bounds.theorem import Theorem
+from bounds.threshold import PHI, Threshold
 
 ROUNDING = 1e-9  # a slack counts as negative below −ROUNDING · Σ|its terms|
 SUBNORMAL = 1e-300  # … and below this, where relative rounding ends
@@ -163,6 +164,8 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
     """
     if isinstance(theorem.proof.closing, Recursion):
         return _budget_of_gaps(theorem, theorem.proof.closing, columns, constants)
+    if isinstance(theorem.proof.closing, Threshold):
+        return _budget_of_threshold(theorem, columns, constants, objective_last)
     derived = theorem.proof.derive()
     power = theorem.proof.closing.power
     rate = _constant(derived.rate, constants)
@@ -209,6 +212,23 @@ def _budget_of_gaps(
     proved = _constant(theorem.proof.derive().value, constants)
     shares["claim"] = np.broadcast_to(_constant(theorem.claim, constants) - proved, gaps.shape[:1])
     return {name: share for name, share in shares.items() if np.any(np.abs(share) > 0)}
+
+
+def _budget_of_threshold(
+    theorem: Theorem, columns: Table, constants: Constants, objective_last: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`budget` of a bound through φ: shares of φ(bound) − φ(measured), times the slope of its chord."""
+    proved, rate = (_constant(e, constants) for e in (theorem.proof.derive().value, theorem.proof.derive().rate))
+    phi, least = on_run(PHI, columns, constants), columns["gradient_norm"].min(-1)
+    fall = columns["objective"][:, 0] - objective_last
+    gap = np.asarray(constants["initial_gap"], float)
+    shares = {i.name: _given_away(i, columns, constants).mean(-1) / rate for i in theorem.proof.step}
+    shares["telescope"] = (gap - fall) / (phi.shape[-1] * rate)
+    shares["minimum below average"] = phi.mean(-1) - phi.min(-1)
+    chord = (proved - least) / (gap / (phi.shape[-1] * rate) - phi.min(-1))
+    shares = {name: share * chord for name, share in shares.items()}
+    shares["claim"] = _constant(theorem.claim, constants) - proved
+    return {name: np.broadcast_to(share, least.shape) for name, share in shares.items() if np.any(np.abs(share) > 0)}
 
 
 def _given_away(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from lmo.method import Method
 from lmo.momentum import Ema, Momentum, Nesterov, NoMomentum, Storm
 from lmo.oracles import Exact, Inflate, NewtonSchulz, Oracle, PerLayer, PerRun, Perturbed, Shrink
 from lmo.oracles.errors import catalogue as error_models
-from lmo.step_rules import Adaptive, Fixed, LayerAdaptive, StepRule
+from lmo.step_rules import Adaptive, Fixed, GradientRatio, LayerAdaptive, StepRule
 
 MOMENTA: dict[str, type[Momentum]] = {"none": NoMomentum, "ema": Ema, "nesterov": Nesterov, "storm": Storm}
 STEP_RULES: dict[str, type[StepRule]] = {
@@ -28,6 +29,7 @@ STEP_RULES: dict[str, type[StepRule]] = {
     "scheduled": Fixed,
     "adaptive": Adaptive,
     "open-loop": Fixed,
+    "l0-l1": GradientRatio,
     "layer-fixed": Fixed,
     "layer-adaptive": LayerAdaptive,
 }
@@ -105,12 +107,18 @@ def setting(theorem: Theorem, problem: Problem, ball: NormBall, promised: bool =
 
 def declared(problem: Problem, ball: NormBall) -> dict[str, Known]:
     """The constants beyond Δ, L, L̄ and σ that the problem declares for this ball, by code name."""
-    found = {"mu": problem.mu(ball), "diameter": problem.diameter(ball)}
+    l0, l1 = problem.l0_l1(ball) or (None, None)
+    found = {"mu": problem.mu(ball), "diameter": problem.diameter(ball), "l0": l0, "l1": l1}
     return {name: constant for name, constant in found.items() if constant is not None}
 
 
-def method_of(theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0) -> Method:
-    """The `lmo.Method` that a theorem describes, with this oracle; `weight_decay` where it describes one."""
+def method_of(
+    theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0, constants: Mapping[str, Any] | None = None
+) -> Method:
+    """The `lmo.Method` that a theorem describes, with this oracle; `weight_decay` where it describes one.
+
+    constants: those of the problem, for step rules that take some.
+    """
     described = theorem.method
     for what, name, known in (("momentum", described.momentum, MOMENTA), ("step rule", described.step, STEP_RULES)):
         if name not in known:
@@ -120,7 +128,12 @@ def method_of(theorem: Theorem, oracle: Oracle, weight_decay: float = 0.0) -> Me
     kind = MOMENTA[described.momentum]
     starts = "start" in {field.name for field in fields(kind)}  # type: ignore[arg-type]
     momentum = kind(start=described.start) if starts else kind()  # type: ignore[call-arg]
-    return Method(oracle, momentum, STEP_RULES[described.step](), weight_decay)
+    needs = [field.name for field in fields(STEP_RULES[described.step])]  # type: ignore[arg-type]
+    missing = [name for name in needs if name not in (constants or {})]
+    if missing:
+        raise ValueError(f"the step rule {described.step!r} needs the constants {', '.join(missing)}")
+    rule = STEP_RULES[described.step](**{name: float((constants or {})[name]) for name in needs})
+    return Method(oracle, momentum, rule, weight_decay)
 
 
 def decay_of(problem: Problem, ball: NormBall) -> float:
@@ -261,7 +274,7 @@ def batch(theorem: Theorem, problem: Problem, ball: NormBall, *, steps: int, see
             run_seeds += list(range(seeds))
             cells.append(Cell(entry.label, delta, promise is not None, rows, constants))
         oracles.append(oracle)
-    method = method_of(theorem, PerRun(oracles, which), known.get("weight_decay", 0.0))
+    method = method_of(theorem, PerRun(oracles, which), known.get("weight_decay", 0.0), known)
     return Batch(
         theorem,
         problem,

@@ -51,6 +51,25 @@ class Adaptive(StepRule):
 
 
 @dataclass(frozen=True)
+class GradientRatio(StepRule):
+    """γ_k = step_size · ‖m_k‖_*/(l0 + l1‖m_k‖_*): `step_size` is then c/b² of theorem `l0-l1` (D3), not a length."""
+
+    l0: float
+    l1: float
+    name: ClassVar[str] = "l0-l1"
+
+    def __post_init__(self) -> None:
+        check_number("l0", self.l0, above=0.0)
+        check_number("l1", self.l1, at_least=0.0)
+
+    def __call__(self, step_size: PerRun, fed: Element, ball: NormBall) -> tuple[PerRun, PerRun]:
+        size: Tensor = ball.dual_norm(fed)
+        ratio = size / (self.l0 + self.l1 * size)
+        gamma: PerRun = tuple(s * ratio for s in step_size) if isinstance(step_size, tuple) else step_size * ratio
+        return gamma, gamma
+
+
+@dataclass(frozen=True)
 class LayerAdaptive(StepRule):
     """γ_{k,i} = step_size_i · r_i‖m_{k,i}‖_{i,*} in each layer of a `Product`; another ball is one layer.
 

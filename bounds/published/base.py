@@ -15,7 +15,7 @@ from bounds.symbols import BY_SYMBOL, b, c
 
 READ = ("full text", "part", "abstract", "note", "recalled")
 RELATIONS = ("equal to", "implied by", "weaker than", "incomparable", "false as printed", "vacuous as printed")
-TO_COME = ("l0-l1", "critical-batch")  # compared with their derivation until stated
+TO_COME = ("critical-batch",)  # compared with their derivation until stated
 
 
 @dataclass(frozen=True)

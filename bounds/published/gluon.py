@@ -10,10 +10,7 @@ from bounds.published.base import Published
 from bounds.published.comparisons import Ours, Reaches
 from bounds.published.proofs import Counterexample, Exact, Identity
 from bounds.published.symbols import EXACT, accuracy
-from bounds.symbols import L0, L1, Delta, K
-
-_R = 2 * Delta / K
-_d3 = (L1 * _R + sp.sqrt(L1**2 * _R**2 + 4 * L0 * _R)) / 2
+from bounds.symbols import L0, L1, Delta
 
 
 def _layers() -> Iterator[sp.Expr]:
@@ -58,7 +55,7 @@ Gluon = Published(
     "f alone: X_i = Y_i makes the right side 0, so ∇_i f may depend on no other layer. The proof needs it for "
     "consecutive iterates only, and jointly.",
     proofs=(
-        Reaches(Ours("l0-l1", EXACT, derived=_d3), accuracy),
+        Reaches(Ours("l0-l1", EXACT), accuracy),
         Identity(
             "several layers: Σ g_i²/(L0_i + L1_i g_i) ≥ (Σ g_i/L1_i)²/Σ(L0_i/L1_i² + g_i/L1_i), for two layers by a "
             "square",

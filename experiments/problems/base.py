@@ -143,6 +143,10 @@ class Problem(ABC):
         """R ≥ ‖x − x*‖ for a minimiser x* about which f is star-convex, wherever f(x) ≤ f(x₀); None: none is known."""
         return None
 
+    def l0_l1(self, ball: NormBall) -> tuple[Known, Known] | None:
+        """(L0, L1) with ‖∇f(x) − ∇f(y)‖_* ≤ (L0 + L1‖∇f(x)‖_*)‖x − y‖ for ‖x − y‖ ≤ 1/L1; None: none is known."""
+        return None
+
     def domain(self, ball: NormBall) -> float | None:
         """The radius of the ball that constrained statements run in, its centre 0; None: none is made for them."""
         return None

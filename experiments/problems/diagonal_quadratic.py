@@ -63,6 +63,11 @@ class DiagonalQuadratic(Problem):
         dual = math.inf if p == 1 else 1.0 if math.isinf(p) else p / (p - 1)
         return quadratic_mu(largest_form(1 / self.curvatures, dual, "1/a"))
 
+    def l0_l1(self, ball: NormBall) -> tuple[Known, Known]:
+        """L0 = L and any L1 > 0: here the one whose reach 1/L1 is ‖x_0‖."""
+        size = float(ball.norm(self.start(1))[0])
+        return self.smoothness(ball), Known(1 / size if size > 0 else 1.0, "exact", "any: f is L-smooth")
+
     def low_point(self, ball: NormBall, radius: float) -> Tensor:
         return torch.zeros_like(self._start)
 

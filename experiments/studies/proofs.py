@@ -14,6 +14,7 @@ TITLES = {
     "adaptive-step": "adaptive step",
     "star-convex": "adaptive step, convex",
     "polyak-lojasiewicz": "adaptive step, PL",
+    "l0-l1": "step by (L0, L1)",
     "frank-wolfe": "Frank–Wolfe, convex",
     "ema": "momentum",
     "ema-zero": "momentum, zero start",

@@ -170,7 +170,17 @@ def test_the_report_holds_every_setting_and_statement(verified: Verified) -> Non
 
 D1 = ["initial_gap=4.5", "smoothness=1", "steps=400"]
 S1 = ["initial_gap=0.5", "smoothness=1", "steps=400", "noise_std=0.1", "norm_ratio=4.5"]
-MORE = ["mean_smoothness=1", "weight_decay=0.1", "mu=0.01", "diameter=2", "variation=1.5", "peak=2", "iterate_bound=12"]
+MORE = [
+    "l0=1",
+    "l1=1",
+    "mean_smoothness=1",
+    "weight_decay=0.1",
+    "mu=0.01",
+    "diameter=2",
+    "variation=1.5",
+    "peak=2",
+    "iterate_bound=12",
+]
 
 
 def test_bound_is_the_bound_of_the_library() -> None:

@@ -23,7 +23,8 @@ LAYERED = {"layer-wise", "layer-wise-fixed"}  # per-layer constants: tests/laws/
 USUAL = {
     "initial_gap": 4.5, "smoothness": 1.0, "steps": 400, "step_size": 0.1, "alpha": 0.1, "noise_std": 0.2,
     "norm_ratio": 3.0, "delta": 0.3, "mean_smoothness": 0.8,
-    "weight_decay": 0.25, "mu": 0.002, "diameter": 2.0, "variation": 1.4, "peak": 1.9, "iterate_bound": 6.0,
+    "weight_decay": 0.25, "mu": 0.002, "diameter": 2.0, "l0": 1.2, "l1": 0.7,
+    "variation": 1.4, "peak": 1.9, "iterate_bound": 6.0,
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def nesterov(Δ, L, K, γ, α, σ, ρ, c, b, zero):
 
 def slow(
     name: str, Δ=4.5, L=1.0, K=400, γ=0.1, α=0.1, σ=0.2, ρ=3.0, c=0.7, b=1.3, L̄=0.8, λ=0.25, μ=0.002, R=2.0,
-    ν=1.4, π=1.9, X=6.0,
+    ν=1.4, π=1.9, X=6.0, L0=1.2, L1=0.7,
 ):  # fmt: skip
     match name:
         case "fixed-step":
@@ -78,6 +79,12 @@ def slow(
             return (2 * L * Δ / K) ** 0.5 * b / c
         case "star-convex":  # 1/Δ + K·c²/(2LR²b²), added step by step
             return 1 / (1 / Δ + math.fsum([c * c / (2 * L * R * R * b * b)] * int(K)))
+        case "l0-l1":  # the g with g²/(L0 + L1 g) = 2Δb²/(c²K), by bisection
+            level, low, high = 2 * Δ * b * b / (c * c * K), 0.0, 1e9
+            for _ in range(200):
+                g = (low + high) / 2
+                low, high = (g, high) if g * g < level * (L0 + L1 * g) else (low, g)
+            return g
         case "frank-wolfe":
             D = 2 * b / λ
             return 2 * L * D * D / (K + 2)

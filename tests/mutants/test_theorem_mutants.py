@@ -12,7 +12,7 @@ import bounds
 from bounds.assumptions import HilbertAdditive
 from bounds.chain import Telescope
 from bounds.memory import AveragingMemory, NoMemory, Part
-from bounds.symbols import Delta, K, L, alpha, b, c, delta, gamma, q, rho, sigma
+from bounds.symbols import L0, L1, Delta, K, L, alpha, b, c, delta, gamma, q, rho, sigma
 from bounds.theorem import Theorem
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.hard.cycles import long_cycle
@@ -72,7 +72,7 @@ def slack_mutants(theorem: Theorem) -> Iterator[tuple[str, Theorem]]:
     for i in theorem.proof.step:
         changes = {
             "size": lambda e: e.subs(b**2, b),
-            "smoothness": lambda e: e.subs(L, L / 2),
+            "smoothness": lambda e: e.subs({L: L / 2, L0: L0 / 2, L1: L1 / 2}, simultaneous=True),
             "alignment": lambda e: e.subs(c, (1 + c) / 2).subs(delta, delta / 2),
             "closeness": lambda e: e.subs(delta, delta / 2),
         }
