@@ -36,6 +36,9 @@ USUAL: dict[str, float] = {
     "steps": 400.0,
     "noise_std": 0.1 * 20**0.5,
     "norm_ratio": 20**0.5,
+    "variation": 4 / 3,
+    "peak": 2.0,
+    "iterate_bound": 10.0,
 }
 DELTA = 0.8  # the exact exponents of the error are averages over δ from 0 to this
 AGREE = 0.005  # exponents closer than this are called equal
