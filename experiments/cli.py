@@ -205,7 +205,7 @@ app.command()(commands.oracle)
 app.command()(commands.plan)
 app.command()(refutation.refute)
 app.command()(refutation.replay)
-app.command()(worst_cases.worst_case)
+app.command("worst-case")(worst_cases.worst_case)
 app.command()(sweeps.sweep)
 app.add_typer(sweeps.results, name="results")
 

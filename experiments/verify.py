@@ -76,7 +76,7 @@ def verify(quick: bool = False, device: str = "cpu", tick: Tick = silent) -> Out
     )
     outcome.studies.append(coupling.study(_part(tick, "coupling")))
     outcome.studies.append(
-        worst_cases.study((0.0, 0.5), _part(tick, "worst"), device, 1000)
+        worst_cases.study((0.0, 0.5), _part(tick, "worst"), device, 400, 4)
         if quick
         else worst_cases.study(tick=_part(tick, "worst"), device=device)
     )

@@ -47,7 +47,13 @@ def d1_a(delta: np.ndarray, factor: np.ndarray, steps: float = np.inf) -> np.nda
     return (1 / factor + factor * curved) / (2 * (1 - delta))
 
 
-def study(deltas: tuple[float, ...] = DELTAS, tick: Tick = silent, device: str = "cpu", steps: int = STEPS) -> Result:
+def study(
+    deltas: tuple[float, ...] = DELTAS,
+    tick: Tick = silent,
+    device: str = "cpu",
+    steps: int = STEPS,
+    patterns: int = PATTERNS,
+) -> Result:
     """Runs every construction at every step on a grid, beside what patterns reach in the relaxation and D1, D1-A.
 
     attained (norm, construction, delta, factor): average gradient norm of a run over √(2LΔ/K); NaN where the
@@ -66,7 +72,7 @@ def study(deltas: tuple[float, ...] = DELTAS, tick: Tick = silent, device: str =
             ),
             "d1": (("delta", "factor"), d1(delta, factor)),
             "d1_a": (("delta", "factor"), d1_a(delta, factor, steps)),
-            "candidate": ("search_factor", _candidates(tick)),
+            "candidate": ("search_factor", _candidates(tick, patterns)),
             "d1_a_curve": ("delta_curve", ((2 + CURVE) / (2 + 2 * CURVE)) ** 0.5),
             "hilbert_curve": ("delta_curve", (1 - CURVE) ** 0.5 / (1 + CURVE) ** 1.5),
         },
@@ -78,7 +84,7 @@ def study(deltas: tuple[float, ...] = DELTAS, tick: Tick = silent, device: str =
             "search_factor": list(SEARCH_FACTORS),
             "delta_curve": CURVE,
         },
-        {"steps": steps, "search_steps": SEARCH_STEPS, "patterns": PATTERNS, "search_delta": SEARCH_DELTA},
+        {"steps": steps, "search_steps": SEARCH_STEPS, "patterns": patterns, "search_delta": SEARCH_DELTA},
     )
     findings = _findings(table, _spectral_over_linf())
     return Result("worst-cases", QUESTION or "", {"worst_cases": table}, findings, {"worst_cases": "worst_cases"})
@@ -140,13 +146,13 @@ def _one_coordinate(delta: float, steps: int = 600) -> float:
     return float(_norms(DiagonalQuadratic(one, cycle.start * one), oracle, whole, one).mean())
 
 
-def _candidates(tick: Tick) -> list[float]:
-    """Per step: the best of `PATTERNS` patterns on three coordinates, over √(2LΔ/K)."""
+def _candidates(tick: Tick, patterns: int) -> list[float]:
+    """Per step: the best of so many patterns on three coordinates, over √(2LΔ/K)."""
     values = []
     for i, factor in enumerate(SEARCH_FACTORS):
         tick(f"worst cases · patterns at h = {factor:g}", 0.6 + 0.4 * i / len(SEARCH_FACTORS))
         relaxation = Relaxation(Alphabet("linf", 3, SEARCH_DELTA), SEARCH_STEPS, factor, sharp=True)
-        values.append(search(relaxation, lambda tried, best: tried >= PATTERNS).solution.value)
+        values.append(search(relaxation, lambda tried, best: tried >= patterns).solution.value)
     return values
 
 

@@ -60,7 +60,8 @@ def datasets() -> dict[str, xr.Dataset]:
         "kim_oh": kim_oh.chi(),
     }
     studies = [coupling.study(), deterministic_table.study((0.25, 0.5))]
-    studies += [one.study((0.0, 0.5), steps=300) for one in (lower_bounds, worst_cases)]
+    studies.append(lower_bounds.study((0.0, 0.5), steps=300))
+    studies.append(worst_cases.study((0.0, 0.5), steps=300, patterns=3))
     for study in studies:
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
     return made
