@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import sympy as sp
@@ -97,8 +98,14 @@ class Chain:
 
     def derive(self) -> Derived:
         """The bound that this chain proves; `BrokenChain` where it proves none."""
-        return self.closing.close(self.step, self.memory)
+        return _derived(self)
 
     def names(self) -> list[str]:
         """The names of all its inequalities, in the order of the proof."""
         return [i.name for i in self.step] + ([name for name, _ in self.memory.parts()] if self.memory else [])
+
+
+@lru_cache(maxsize=256)
+def _derived(chain: Chain) -> Derived:
+    """What a chain proves, worked out once: every verdict asks for it."""
+    return chain.closing.close(chain.step, chain.memory)
