@@ -40,6 +40,9 @@ from bounds.theorem import Theorem
 
 UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
 GIVEN = {"open-loop": 2 / (COLUMNS["index"] + 2), "l0-l1": g / (L0 + L1 * g)}  # rule → γ_k over its factor
+_REACHED = 0.015  # by this much may a part of the momentum error exceed what a run of 1500 steps adds up to
+_REACHED_SCHEDULED = 0.05  # the same for steps that fall
+_SAME = 1e-6
 _POINTS = 6  # rational sample points that a statement must survive before the full simplification
 
 
@@ -202,7 +205,9 @@ def check_memory(theorem: Theorem) -> Check:
                 detail = f"`{name}` is {claimed:.4g} at alpha = {weight}, K = {steps}; the exact sum is {exact:.4g}"
                 detail += f" ({schedule} steps)" if scheduled else ""
                 return Check("momentum error", False, f"inequality `{name}` fails: the part {detail}")
-            if steps > 1000 and schedule in FALLING and claimed > exact * 1.05:
+            whole = name == "noise" and theorem.method.start == "zero" and not scheduled  # a sum, not a limit
+            loose = _SAME if whole else _REACHED_SCHEDULED if scheduled else _REACHED
+            if (whole or (steps > 1000 and schedule in FALLING)) and claimed > exact * (1 + loose):
                 detail = f"inequality `{name}` is not the sum it stands for: {claimed:.4g}, {exact:.4g}"
                 return Check("momentum error", False, detail)
     return Check("momentum error", True, f"{', '.join(parts)}: they bound the momentum's own sums, and reach them")

@@ -95,6 +95,8 @@ def _nesterov(start: str, alpha_value: float, sizes: np.ndarray) -> Sums:
 
 def _storm(start: str, alpha_value: float, sizes: np.ndarray) -> Sums:
     """m fed with unit vectors: one of their own for the noise of every sample, and for the change that it sees."""
+    if start != "first gradient":
+        raise ValueError(f"STORM starts at the first gradient, no sums are known from {start!r}")
     steps = len(sizes)
     noise, change = np.zeros(steps), np.zeros(steps)  # the weights of ξ_j and of ζ_j in m_k
     totals = {"start": 0.0, "drift": 0.0, "noise": 0.0}

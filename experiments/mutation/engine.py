@@ -138,7 +138,7 @@ def _judged(mutant: Mutant, seconds: float) -> Verdict:
         return verdict("check", seen)
     if mutant.original is not None and mutant.changed is not None and says_the_same(mutant.original, mutant.changed):
         return verdict("equivalent", "equal at rational points, and by simplification")
-    reason = true_anyway(mutant) if mutant.original is None else None
+    reason = true_anyway(mutant)
     if reason:
         return verdict("true", reason)
     failed = first_failure(mutant.theorem)
@@ -165,8 +165,11 @@ def first_failure(theorem: Theorem) -> str | None:
 
 
 def true_anyway(mutant: Mutant) -> str | None:
-    """Why a changed word leaves the statement true, None where it does not."""
+    """Why a change leaves the statement true, None where it does not."""
     field, theorem = mutant.where.rpartition(".")[2], mutant.theorem
+    if mutant.where.startswith("limits.") and mutant.where.split(".")[2] == "0":
+        absent = field not in {str(s) for s in theorem.claim.free_symbols}
+        return f"the claim does not contain {field}, so it may be anything" if absent else None
     if field == "over" and theorem.metric.over == "minimum":
         return "a minimum is below the mean: the statement says less"
     if field == "over" and theorem.proof.closing.floor is None:
