@@ -45,7 +45,19 @@ def simulate(
 
     Args:
         tick: called with the number of run-steps done since the last call, about a hundred times.
+
+    Raises:
+        ValueError: what went wrong, and in which chunk.
     """
+    try:
+        return _simulate(chunk, sweep, device, tick)
+    except (ValueError, RuntimeError) as error:  # torch's own, as where the memory of a device does not suffice
+        group = chunk.group
+        what = f"{group.oracle} for {group.ball} on {group.problem}, momentum {group.momentum}, noise {group.noise:g}"
+        raise ValueError(f"chunk {chunk.number} ({what}): {error}") from error
+
+
+def _simulate(chunk: Chunk, sweep: Sweep, device: str, tick: Callable[[int], None] | None) -> dict[str, np.ndarray]:
     batch = _Batch(chunk, sweep, device)
     every = max(1, chunk.group.steps // 100)
     for k in range(chunk.group.steps):

@@ -98,7 +98,7 @@ def _through(
     client: Any, chunks: list[Chunk], the_plan: Plan, device: str, tick: Callable[[int], None]
 ) -> Iterator[tuple[Chunk, Results]]:
     """Sends chunks so that every worker has some ahead, and yields them as they come back."""
-    from distributed import as_completed
+    from distributed import CancelledError, KilledWorker, as_completed
 
     text = json.dumps(the_plan.sweep.table)
     waiting, sent = iter(chunks), {}
@@ -114,8 +114,13 @@ def _through(
     for _ in range(AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))):
         send()
     for future in coming:
-        results: dict[str, np.ndarray] = future.result()
         chunk = sent.pop(future.key)
+        try:
+            results: dict[str, np.ndarray] = future.result()
+        except KilledWorker as error:
+            raise ValueError(f"chunk {chunk.number} ended {DEATHS} workers, each while computing it: {error}") from None
+        except CancelledError:
+            raise OSError("the Dask scheduler is gone; every chunk stored is intact, --resume goes on") from None
         send()
         tick(chunk.run_steps)
         yield chunk, results

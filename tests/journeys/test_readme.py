@@ -55,7 +55,7 @@ def test_the_command_runs(line: str, workplace: Path, monkeypatch: pytest.Monkey
 
 
 def test_every_command_is_one() -> None:
-    known = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    known = {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands}  # type: ignore[union-attr]
     known |= {group.name for group in app.registered_groups}
     used = {line.split()[1] for line in SHELL if line.startswith("lmo ")}
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))

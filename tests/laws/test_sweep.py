@@ -122,6 +122,15 @@ def test_a_run_that_leaves_the_finite_numbers_ends_alone(tmp_path: Path) -> None
     xr.testing.assert_identical(data.isel(run=~lost).drop_attrs(), alone.drop_attrs())
 
 
+def test_an_error_says_in_which_chunk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Method, "step", fails)
+    with pytest.raises(ValueError, match=r"chunk 0 \(exact for l-inf on quadratic:5, momentum none.*out of memory"):
+        run_sweep(Sweep(**SMALL), tmp_path)
+
+
 def test_chunks_have_the_size_of_the_cache_and_whole_seeds() -> None:
     fields = SMALL | {"problem": "quadratic:100", "oracle": "exact", "momentum": "ema", "noise": 0.1, "steps": 1}
     for sizes, seeds in ((3, 400), (2000, 2)):
