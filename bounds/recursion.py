@@ -28,8 +28,8 @@ class Recursion(ABC):
     gap: ClassVar[sp.Symbol] = COLUMNS["gap"]
     of_step: ClassVar[sp.Symbol] = COLUMNS["next_gap"]  # what the claim bounds at the last step
     gap_power: ClassVar[int] = 1
-    floor: sp.Expr | None = None
-    power: int = 1
+    floor: ClassVar[sp.Expr | None] = None  # none is ever carried
+    power: ClassVar[int] = 1
 
     @abstractmethod
     def majorant(self, rate: sp.Expr, rest: sp.Expr, steps: sp.Expr) -> sp.Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
@@ -55,8 +56,8 @@ class ScheduledTelescope:
     """
 
     of_step: sp.Expr = WEIGHTED.of_step
-    power: int = 1
-    floor: sp.Expr | None = None  # none is ever carried: the attribute that all closing rules have
+    power: ClassVar[int] = 1
+    floor: ClassVar[sp.Expr | None] = None  # none is ever carried: the attribute that all closing rules have
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities and the memory prove, or `BrokenChain`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
@@ -18,8 +19,8 @@ PHI = g**2 / (L0 + L1 * g)
 class Threshold:
     """Sum A·φ(g_k) ≤ f_k − f_{k+1}: min φ(g_k) ≤ R = Δ/(KA). φ rises, so min g_k ≤ (L1 R + √(L1²R² + 4L0 R))/2."""
 
-    power: int = 1
-    floor: sp.Expr | None = None
+    power: ClassVar[int] = 1
+    floor: ClassVar[sp.Expr | None] = None  # none is ever carried
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities prove, or `BrokenChain`."""

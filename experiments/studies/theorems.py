@@ -154,7 +154,8 @@ def _keep_example(one: Batch, cell: Cell, columns: dict[str, np.ndarray], consta
     label, ball = {"frobenius": ("random", "frobenius"), "product": ("other error per layer", "product")}.get(
         one.ball.name, ("mixed", "spectral")
     )
-    wanted = one.problem.name.startswith(("matrix quadratic", "layered quadratic")) and cell.label == label
+    here = cell.label in (label, f"{label}, cosine")  # of the schedules the one most in use
+    wanted = here and one.problem.name.startswith(("matrix quadratic", "layered quadratic"))
     best_ball = "frobenius" if one.theorem.name == "hilbert" else "product" if by_layer(one.theorem) else "spectral"
     if wanted and one.ball.name == ball == best_ball and one.theorem.name not in table.examples:
         data = xr.Dataset({n: (DIMENSIONS[: v.ndim], v) for n, v in columns.items()})

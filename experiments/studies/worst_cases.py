@@ -173,6 +173,8 @@ def _findings(table: xr.Dataset, spectral: float) -> list[Finding]:
         text = f"staircase, δ = {delta:g}: best average in √(2LΔ/K), against r/√2"
         findings.append(Finding(text, float(expected), got, bool(1 - lost <= got / expected <= 1.01)))
     above = float((table["attained"] / table["d1_a"]).max())
-    findings.append(Finding("largest average of a construction over D1-A at the same step", 1.0, above, above <= 1))
+    findings.append(
+        Finding("largest average of a construction over D1-A at the same step", 1.0, above, bool(above <= 1))
+    )
     text = "staircase on the diagonal, spectral norm: average over that in ℓ∞"
-    return [*findings, Finding(text, 1.0, spectral, abs(spectral - 1) <= 1e-9)]
+    return [*findings, Finding(text, 1.0, spectral, bool(abs(spectral - 1) <= 1e-9))]

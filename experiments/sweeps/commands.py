@@ -15,7 +15,9 @@ Out = Annotated[Path, typer.Option(help="Where the results of sweeps are, one fo
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 Which = Annotated[str, typer.Argument(metavar="SWEEP", help="A name or a folder that `lmo results list` shows.")]
 
-results = typer.Typer(no_args_is_help=True, help="What sweeps have computed: list, show, export.")
+results = typer.Typer(
+    no_args_is_help=True, help="What sweeps have computed: list, show, export.\n\nExample: lmo results list"
+)
 
 
 def sweep(

@@ -17,7 +17,9 @@ def worst_case(
     name: Annotated[str, typer.Argument(help="A theorem by name or label, or your own in a Python file.")],
     constants: Annotated[
         list[str] | None,
-        typer.Argument(help="key=value: delta, steps, step_size (else tuned), initial_gap, smoothness; ranges a:b:n."),
+        typer.Argument(
+            help="key=value: delta, steps, step_size (else tuned), initial_gap, smoothness; ranges like 0:0.9:10."
+        ),
     ] = None,
     norm: Annotated[str, typer.Option(help="l2, linf, l1 or spectral.")] = "linf",
     search: Annotated[

@@ -21,6 +21,7 @@ from matplotlib.image import imread
 
 import bounds
 import figures
+from bounds.evaluate import code_names
 from experiments import cli, store, verify
 from experiments.studies import geometry
 
@@ -54,6 +55,7 @@ class Verified(NamedTuple):
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Verified:
     home = tmp_path_factory.mktemp("home")
+    (home / "my.toml").write_text('problem = "quadratic:5"\nball = "l2"\nstep_size = [0.1, 0.3]\nsteps = 4\n')
     with contextlib.chdir(home):
         return Verified(home, lmo(*example("verify")))
 
@@ -195,8 +197,8 @@ def test_bound_is_the_bound_of_the_library() -> None:
 @pytest.mark.parametrize("name", bounds.theorems)
 def test_tune_is_the_tuning_of_the_library(name: str) -> None:
     theorem = bounds.theorems[name]
-    words = [w for w in S1 if w.split("=")[0] in theorem.constants or not w.startswith(("noise", "norm"))]
-    words += [w for w in MORE if w.split("=")[0] in theorem.constants]
+    needed = {*theorem.constants, *(n for e in theorem.tuning.values() for n in code_names(e))}
+    words = [w for w in S1 + MORE if w.split("=")[0] in needed]
     rows = strict_json(lmo("tune", name, *words, "delta=0:0.8:2", "--json").out)
     constants = {key: float(value) for key, _, value in (word.partition("=") for word in words)}
     expected = []

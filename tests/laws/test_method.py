@@ -13,10 +13,10 @@ from lmo.balls import Frobenius, LInf, Nuclear, Product, Spectral
 from lmo.elements import map_layers
 from lmo.momentum import Ema, HeavyBall, Nesterov, NoMomentum
 from lmo.oracles import Exact, Mixed, PerRun, Perturbed, Random, Scripted, TorchNewtonSchulz, Worst
-from lmo.step_rules import Adaptive, Fixed, LayerAdaptive, ShapeScaled, StepRule
+from lmo.step_rules import Adaptive, Fixed, GradientRatio, LayerAdaptive, ShapeScaled, StepRule
 from lmo.testing.subject import gap
 
-RULES = [Fixed(), Adaptive(), LayerAdaptive(), ShapeScaled(1.7)]
+RULES = [Fixed(), Adaptive(), LayerAdaptive(), ShapeScaled(1.7), GradientRatio(0.7, 0.4)]
 WITH_DRAWS = [(Perturbed(Exact(ball), Random(0.4)), shape) for ball, shape in ((Spectral(), (3, 4)), (LInf(), (5,)))]
 LAYERS = (Exact(Product((Spectral(), LInf()), (0.5, 2.0))), ((2, 3), (4,)))
 ALL = [*ORACLES, *WITH_DRAWS, LAYERS]
