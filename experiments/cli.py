@@ -140,7 +140,7 @@ def coupling(
     if len(given) != 1 or any(isinstance(value, list) for value in given[0].values()):
         raise ValueError("`lmo coupling` takes one number per constant, for example steps=400; no ranges or lists")
     chosen = [bounds.load(name)] if name else list(bounds.theorems.values())
-    found, left_out = coupled(chosen, given[0])
+    found = coupled(chosen, given[0])
     if as_json:
         print(json.dumps([record(one) for one in found], ensure_ascii=False))
         return
@@ -150,8 +150,6 @@ def coupling(
     at = {"delta": DELTA, **USUAL, **given[0]}
     for line in (*LEGEND, "At " + ", ".join(f"{key}={value:g}" for key, value in at.items()) + "."):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if left_out:
-        console.print(f"Left out, a sum over too many steps: {', '.join(left_out)}.", highlight=False, soft_wrap=True)
 
 
 @app.command()

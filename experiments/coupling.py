@@ -19,7 +19,6 @@ HEADS = {
     "mean_smoothness": "L̄",
     "initial_gap": "Δ",
 }
-MOST_STEPS = 1e6  # of a zero start, whose bound is a sum over all of them
 LEGEND = (
     "Exponents of the closed form; in brackets the exact optimum's log-slope where it differs, at the constants below. "
     "~ marks closed forms of the leading terms alone.",
@@ -28,20 +27,11 @@ LEGEND = (
 )
 
 
-def coupled(chosen: list[Theorem], constants: dict[str, float]) -> tuple[list[Coupling], list[str]]:
-    """The couplings of the theorems that tune something, and the names of those left out as too long a sum."""
+def coupled(chosen: list[Theorem], constants: dict[str, float]) -> list[Coupling]:
+    """The couplings of the theorems that tune something."""
     from bounds.coupling import couplings
-    from bounds.memory.start_factors import StartFactor
 
-    found: list[Coupling] = []
-    left_out = []
-    for theorem in chosen:
-        summed = theorem.claim.find(lambda node: isinstance(node, StartFactor))
-        if summed and constants.get("steps", 0) > MOST_STEPS:
-            left_out.append(theorem.name)
-        else:
-            found += couplings(theorem, **constants)
-    return found, left_out
+    return [one for theorem in chosen for one in couplings(theorem, **constants)]
 
 
 def cells(one: Coupling) -> dict[str, str]:

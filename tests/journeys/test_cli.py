@@ -55,7 +55,9 @@ class Verified(NamedTuple):
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Verified:
     home = tmp_path_factory.mktemp("home")
-    (home / "my.toml").write_text('problem = "quadratic:5"\nball = "l2"\nstep_size = [0.1, 0.3]\nsteps = 4\n')
+    (home / "my.toml").write_text(
+        'problem = "quadratic:5"\nball = "l2"\noracle = "exact"\nstep_size = [0.1, 0.3]\nsteps = 4\n'
+    )
     with contextlib.chdir(home):
         return Verified(home, lmo(*example("verify")))
 

@@ -79,9 +79,9 @@ def test_closed_exponents_are_log_slopes_of_the_closed_form(name: str) -> None:
             continue
         if base in ERROR_BASES:
             size, (up, down) = 0.3, bounds.coupling.ERRORS[ERROR_BASES[base]]
-            signed = {"delta": size} if "epsilon" not in theorem.constants else {"epsilon": up * size,
+            signed = {"delta": size} if not {"epsilon", "eta"} & set(theorem.constants) else {"epsilon": up * size,
                                                                                 "eta": down * size}  # fmt: skip
-            low, high = at(), at(**signed)
+            low, high = at(), at(**{n: v for n, v in signed.items() if n == "delta" or n in theorem.constants})
             step = np.log1p(size) if base.endswith("1+δ") else np.log1p(-size)
         else:
             low, high = at(**{base: needed[base] * 0.97}), at(**{base: needed[base] * 1.03})
@@ -127,9 +127,12 @@ def test_the_exact_optimum_of_an_exact_closed_form_has_its_exponents(name: str) 
         assert row.limit_only or not set(known) & set(row.differs())
 
 
-@pytest.mark.parametrize("name", [n for n in TUNED if n != "hilbert"])
+@pytest.mark.parametrize("name", [n for n in TUNED if n not in ("hilbert", "frank-wolfe", "muon")])
 def test_a_one_sided_error_moves_the_step_alone(name: str) -> None:
-    """ε = ∓δ, η = ±δ rescale the answer: α* stays, γ* undoes the scale, in the closed form and in the optimum."""
+    """ε = ∓δ, η = ±δ rescale the answer: α* stays, γ* undoes the scale, in the closed form and in the optimum.
+
+    Not in C1, whose step is given, nor in M, where what the decay takes away does not scale with the answer.
+    """
     for row in couplings(bounds.theorems[name]):
         for base in ("inflate 1+δ", "shrink 1−δ"):
             assert row.exact[base] == pytest.approx(float(row.closed[base]), abs=1e-5)
@@ -204,7 +207,10 @@ def test_a_statement_of_ones_own_is_coupled_too(tmp_path: Path) -> None:
 def test_what_the_command_refuses() -> None:
     assert "one number per constant" in lmo("coupling", "ema", "steps=1:3:3").err
     assert "unknown theorem 'emma'" in lmo("coupling", "emma").err
-    assert (
-        "Left out, a sum over too many steps: ema-zero"
-        in lmo("coupling", "ema-zero", "steps=1e9").out + lmo("coupling", "steps=1e9").out
-    )
+    assert "unknown constant 'stepz'" in lmo("coupling", "ema", "stepz=3").err
+
+
+def test_sums_over_a_billion_steps_take_no_time() -> None:
+    """A zero start is forgotten: the exponents are those of a start at the first gradient, or nearly."""
+    rows = [row for row in couplings(bounds.theorems["ema-zero"], steps=1e9) if row.quantity == "alpha"]
+    assert rows[0].exact[LARGER] == pytest.approx(0.5, abs=0.02)

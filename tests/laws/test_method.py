@@ -159,7 +159,7 @@ def test_decay_keeps_the_iterates_in_a_ball(rule, radius) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=name_of)
 @pytest.mark.parametrize("momentum", [Ema(), HeavyBall(), Nesterov("zero")], ids=name_of)
 def test_a_tuple_of_step_sizes_moves_each_layer_by_its_own(rule, momentum) -> None:
-    """In the maximum product the layers are independent, but for `Adaptive`, which measures ‖m‖_* over all of them."""
+    """In the maximum product the layers are independent, but for the rules that measure ‖m‖_* over all of them."""
     oracle, shapes = LAYERS
     gammas = (0.1, torch.tensor([0.2, 0.3, 0.4], dtype=torch.float64))
     alphas = (torch.tensor([0.3, 0.5, 1.0], dtype=torch.float64), 0.6)
@@ -171,7 +171,9 @@ def test_a_tuple_of_step_sizes_moves_each_layer_by_its_own(rule, momentum) -> No
             buffers[i], m = momentum.step(buffers[i], pair[i], alphas[i], n)
             fed.append(m)
         duals = [r * b.dual_norm(m) for r, b, m in zip((0.5, 2.0), oracle.ball.balls, fed, strict=True)]
-        factors = {Adaptive: [sum(duals)] * 2, LayerAdaptive: duals}.get(type(rule), [1, 1])
+        ratio = sum(duals) / (0.7 + 0.4 * sum(duals))
+        by_rule = {Adaptive: [sum(duals)] * 2, GradientRatio: [ratio] * 2, LayerAdaptive: duals}
+        factors = by_rule.get(type(rule), [1, 1])
         after = []
         layers = zip(xs, fed, oracle.ball.balls, (0.5, 2.0), gammas, factors, (2, 1), strict=True)
         for x, m, ball, r, gamma, factor, n in layers:
