@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -23,14 +22,15 @@ def draw(dataset: xr.Dataset) -> Figure:
         axis.plot(steps, one["bound"], color=PREDICTED, lw=2, label="proved: never above this")
         axis.plot(steps, one["measured"], color=MEASURED, lw=2, label="measured (mean over seeds)")
         axis.fill_between(steps, one["low"], one["high"], color=MEASURED, alpha=0.2, lw=0, label="all seeds")
-        axis.set(xscale="log", yscale="log", title=f"{one['label'].item()}  {one['title'].item()}", xlabel="steps K")
-        last = float(one["measured"][-1] / one["bound"][-1])
+        axis.set_yscale("log", nonpositive="mask")  # a gap to the best point of a ball may be negative
+        axis.set(xscale="log", title=f"{one['label'].item()}  {one['title'].item()}", xlabel="steps K")
+        last, top = float(one["measured"][-1]), float(one["bound"].max())
+        bottom = max(float(one["low"].where(one["low"] > 0).min()), 1e-12 * top) * 0.5
+        axis.set_ylim(bottom, top * 1.5)
         axis.annotate(
-            f"{100 * last:.0f} % of the bound", (steps[-1], float(one["measured"][-1])), xytext=(-4, -14),
-            textcoords="offset points", ha="right", fontsize=9, color=MEASURED,
+            f"{100 * last / float(one['bound'][-1]):.0f} % of the bound", (steps[-1], max(last, 2 * bottom)),
+            xytext=(-4, -14), textcoords="offset points", ha="right", fontsize=9, color=MEASURED,
         )  # fmt: skip
-        top = float(one["bound"].max())
-        axis.set_ylim(max(float(np.nanmin(one["low"])), 1e-12 * top) * 0.5, top * 1.5)
     for axis in axes[count:]:
         axis.set_visible(False)
     for axis in axes[::columns]:

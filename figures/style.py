@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ _SETTINGS: dict[RcKeyType, Any] = {
 }
 
 
+class Styled(Figure):
+    """A figure that is drawn in the common style however late: ticks and their sizes are made at every drawing."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        with plt.rc_context(_SETTINGS):
+            super().draw(renderer)
+
+
 def styled(draw: Callable[[xr.Dataset], Figure]) -> Callable[[xr.Dataset], Figure]:
     """Draws in the common style and leaves matplotlib's settings as they were."""
 
@@ -55,7 +64,7 @@ def styled(draw: Callable[[xr.Dataset], Figure]) -> Callable[[xr.Dataset], Figur
     def inside(dataset: xr.Dataset) -> Figure:
         with plt.rc_context(_SETTINGS):
             drawn = draw(dataset)
-            drawn.canvas.draw()  # lays out while the settings hold
+            drawn.canvas.draw()  # lays out
         plt.close(drawn)
         return drawn
 
@@ -64,7 +73,7 @@ def styled(draw: Callable[[xr.Dataset], Figure]) -> Callable[[xr.Dataset], Figur
 
 def figure(rows: int = 1, columns: int = 1, width: float = 7.2, height: float = 4.2) -> tuple[Figure, list[Axes]]:
     """A figure and its axes, row by row; for use inside a `styled` draw."""
-    drawn, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    drawn, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, FigureClass=Styled)
     return drawn, list(axes.ravel())
 
 

@@ -10,6 +10,7 @@ from bounds import certificate
 
 TITLES = {
     "fixed-step": "fixed step",
+    "varying-step": "any schedule",
     "hilbert": "fixed step, ℓ2",
     "adaptive-step": "adaptive step",
     "star-convex": "adaptive step, convex",
@@ -18,6 +19,12 @@ TITLES = {
     "frank-wolfe": "Frank–Wolfe, convex",
     "ema": "momentum",
     "ema-zero": "momentum, zero start",
+    "ema-varying": "momentum, any schedule",
+    "decay": "momentum and decay",
+    "nesterov": "Nesterov momentum",
+    "nesterov-zero": "Nesterov, zero start",
+    "storm": "momentum, variance reduced",
+    "muon": "torch.optim.Muon as shipped",
     "no-momentum": "noise, no momentum",
     "layer-wise": "adaptive step, by layer",
     "layer-wise-fixed": "fixed step, by layer",
