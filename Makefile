@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 
 .PHONY: verify test test-long mutants soundness lint benchmarks clean
@@ -10,7 +11,7 @@ verify: $(VENV)/installed
 	$(BIN)/lmo verify
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m long

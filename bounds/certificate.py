@@ -100,8 +100,8 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
     scales = {}
     for i in theorem.proof.step:
         evaluate_term = _on_layers if i.by_layer else on_run
-        terms = [np.abs(evaluate_term(t, columns, constants)) for t in _terms(i)]
-        scales[i.name] = sum(terms[1:], terms[0]) + _of_gaps(i, columns, constants)
+        terms = [np.abs(evaluate_term(t, columns, constants)) for t in _terms(i.slack)]
+        scales[i.name] = sum(terms[1:], terms[0]) + _of_gaps(i, columns, constants) + _of_iterates(i, columns)
     around = np.abs(columns["error_norm"]) + np.abs(columns["gradient_norm"])
     std = np.asarray(constants.get("noise_std", 0.0), float).reshape(-1, 1)
     for name in ("memory triangle", "norm ratio", "drift"):
@@ -113,16 +113,31 @@ def _scales(theorem: Theorem, columns: Table, constants: Constants) -> dict[str,
 def _of_gaps(inequality: Inequality, columns: Table, constants: Constants) -> np.ndarray | float:
     """What the rounding of gaps adds, as a scale: 10⁻¹⁵ of |f(x_0)| and the gap at x_0, times ∂slack/∂gap."""
     total: np.ndarray | float = 0.0
-    for name in set(GAPS) & {n for n, symbol in COLUMNS.items() if symbol in inequality.slack.free_symbols}:
-        slope = np.abs(on_run(sp.diff(inequality.slack, COLUMNS[name]), columns, constants))
+    for name, expression in _slopes(inequality.slack):
+        slope = np.abs(on_run(expression, columns, constants))
         start = np.asarray(constants[GAPS[name][1]], float).reshape(-1, 1)
         total = total + 1e-15 / ROUNDING * slope * (np.abs(columns["objective"][:, :1]) + np.abs(start))
     return total
 
 
-def _terms(inequality: Inequality) -> list[sp.Expr]:
+def _of_iterates(inequality: Inequality, columns: Table) -> np.ndarray | float:
+    """What the rounding of x_{k+1} adds to a slack with f(x_{k+1}): 10⁻¹⁵ of the way so far, times the gradient."""
+    if COLUMNS["objective_next"] not in inequality.slack.free_symbols:
+        return 0.0
+    way = np.cumsum(columns["step_size"] * columns["direction_norm"], axis=-1)
+    return 1e-15 / ROUNDING * columns["gradient_norm"] * way
+
+
+@lru_cache(maxsize=512)
+def _slopes(slack: sp.Expr) -> tuple[tuple[str, sp.Expr], ...]:
+    """(column, ∂slack/∂column) for every gap that a slack contains."""
+    return tuple((name, sp.diff(slack, COLUMNS[name])) for name in GAPS if COLUMNS[name] in slack.free_symbols)
+
+
+@lru_cache(maxsize=512)
+def _terms(slack: sp.Expr) -> list[sp.Expr]:
     """The terms of a slack; those under a sum over layers one by one."""
-    outside = sp.Add.make_args(sp.expand(inequality.slack))
+    outside = sp.Add.make_args(sp.expand(slack))
     return [
         OverLayers(part) if t.has(OverLayers) else t
         for t in outside

@@ -19,9 +19,14 @@ Numbers = dict[str, np.ndarray]
 
 def code_names(expression: sp.Expr) -> list[str]:
     """The constants that an expression needs, in the order of the table; b and c stand for eta and epsilon."""
+    return list(_code_names(expression))
+
+
+@lru_cache(maxsize=2048)
+def _code_names(expression: sp.Expr) -> tuple[str, ...]:
     symbols = set(expression.free_symbols)
     symbols |= ({eta} if b in symbols else set()) | ({epsilon} if c in symbols else set())
-    return [code for code, constant in CONSTANTS.items() if constant.symbol in symbols]
+    return tuple(code for code, constant in CONSTANTS.items() if constant.symbol in symbols)
 
 
 def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -> Numbers:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import minimize_scalar
 
 from bounds import evaluate
 from bounds.symbols import alpha, gamma
 from bounds.theorem import Theorem, Tuning
 
 _ALPHAS = np.geomspace(1e-9, 1.0, 1200)
+_FRACTIONS = np.linspace(0.0, 1.0, 33)
+_ROUNDS = 7  # 1.7e-2 between the logarithms of _ALPHAS, then 16 times less in every round
+_POINTS = 64  # at a time
 
 
 def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
@@ -30,9 +33,12 @@ def tune(theorem: Theorem, constants: Mapping[str, Any]) -> Tuning:
     leading = _closed(theorem, numbers, "leading terms", theorem.leading)
     shape = np.broadcast_shapes(*(n.shape for n in numbers.values()))
     flat = {name: np.broadcast_to(n, shape).ravel() for name, n in numbers.items()}
-    points = ({k: v[i] for k, v in flat.items()} for i in range(int(np.prod(shape))))
-    results = [optimum(theorem.claim, point, float(theorem.largest_step(point))) for point in points]
-    step_size, weight, value = (np.array(column).reshape(shape) for column in zip(*results, strict=True))
+    largest = np.broadcast_to(theorem.largest_step(flat), flat[needed[0]].shape)
+    parts = []
+    for start in range(0, largest.size, _POINTS):
+        rows = slice(start, start + _POINTS)
+        parts.append(optimum(theorem.claim, {name: n[rows] for name, n in flat.items()}, largest[rows]))
+    step_size, weight, value = (np.concatenate(column).reshape(shape) for column in zip(*parts, strict=True))
     return Tuning(step_size, weight, value, "numerical", leading)
 
 
@@ -48,25 +54,40 @@ def _closed(theorem: Theorem, numbers: evaluate.Numbers, how: str, expression: s
     return Tuning(tuned.get("step_size"), tuned.get("alpha"), value, how)
 
 
-def optimum(claim: sp.Expr, numbers: Mapping[str, float], largest: float = np.inf) -> tuple[float, float, float]:
-    """(γ, α, value) that minimise P(α)/γ + Q(α)γ + R(α) for γ ≤ largest: closed in γ, one-dimensional in α ≤ 1."""
+def optimum(
+    claim: sp.Expr, numbers: Mapping[str, np.ndarray], largest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(γ, α, value), each (points,), that minimise P(α)/γ + Q(α)γ + R(α) for γ ≤ largest: closed in γ, α ≤ 1 searched.
+
+    The grid of α is narrowed around its smallest value until its spacing is what rounding lets one see, √eps.
+    """
+    parts = _in_step_size(claim)
+    known = {name: n[:, None] for name, n in numbers.items()}
+
+    def envelope(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        p, q, r = (evaluate.value(part, {**known, "alpha": weights}) for part in parts)
+        step = np.minimum(np.sqrt(p / q), largest[:, None])
+        return p / step + q * step + r, step
+
+    def narrowed(weights: np.ndarray, best: np.ndarray) -> np.ndarray:
+        ends = [np.take_along_axis(weights, best + side, 1) for side in (-1, 1)]
+        return np.minimum(ends[0] * (ends[1] / ends[0]) ** _FRACTIONS, 1.0)
+
+    weights = np.broadcast_to(_ALPHAS, (largest.size, _ALPHAS.size))
+    for _ in range(_ROUNDS):
+        values, _ = envelope(weights)
+        best = values.argmin(1)[:, None].clip(1, weights.shape[1] - 2)
+        weights = narrowed(weights, best)
+    values, step_sizes = envelope(weights)
+    at = values.argmin(1)[:, None]
+    step_size, weight, value = (np.take_along_axis(a, at, 1)[:, 0] for a in (step_sizes, weights, values))
+    return step_size, weight, value
+
+
+@lru_cache(maxsize=512)
+def _in_step_size(claim: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """P, Q and R of a claim P/γ + Qγ + R."""
     terms = sp.collect(sp.expand(claim), gamma, evaluate=False)
     if set(terms) - {1 / gamma, gamma, sp.Integer(1)}:
         raise ValueError(f"the claim is not P/γ + Qγ + R in the step size: {claim}")
-    parts = [terms.get(key, sp.Integer(0)) for key in (1 / gamma, gamma, sp.Integer(1))]
-
-    def envelope(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        known = {**numbers, "alpha": weights}
-        p, q, r = (np.broadcast_to(evaluate.value(part, known), weights.shape) for part in parts)
-        step = np.minimum(np.sqrt(p / q), largest)
-        return p / step + q * step + r, step
-
-    values, _ = envelope(_ALPHAS)
-    best = int(values.argmin())
-    low, high = np.log(_ALPHAS[max(best - 1, 0)]), np.log(_ALPHAS[min(best + 1, len(_ALPHAS) - 1)])
-    found = minimize_scalar(
-        lambda t: float(envelope(np.exp([t]))[0][0]), bounds=(low, high), method="bounded", options={"xatol": 1e-12}
-    )
-    weight = min(float(np.exp(found.x)), 1.0) if found.fun < values[best] else float(_ALPHAS[best])
-    value, step_size = envelope(np.array([weight]))
-    return float(step_size[0]), weight, float(value[0])
+    return tuple(terms.get(key, sp.Integer(0)) for key in (1 / gamma, gamma, sp.Integer(1)))

@@ -66,8 +66,9 @@ def run(
     columns: dict[str, list[Tensor]] = {}
     objective = problem.value(state.x)
     x_before: Element | None = None
+    draws = Draw(np.asarray(seeds), 0, where)
     for k in range(steps):
-        draw = Draw(np.asarray(seeds), k, where)
+        draw = draws.at(k)
         x, gradient = state.x, problem.true_gradient(state.x)
         sample = problem.sample(draw)
         fresh = gradient if sample is None else problem.gradient(x, sample)

@@ -39,6 +39,7 @@ class Draw:
         self._distinct, where = np.unique(array, return_inverse=True)
         self._where = torch.as_tensor(where.reshape(-1), device=self.device)
         self._seeds = array
+        self._parts: dict[bytes, Draw] = {}  # draws of some of the runs, kept for the steps to come
 
     def at(self, step: int) -> Draw:
         """The same runs at another step; quicker than a new `Draw`."""
@@ -62,7 +63,11 @@ class Draw:
 
     def rows(self, index: np.ndarray) -> Draw:
         """The draw of the runs `index` of a one-dimensional batch."""
-        return Draw(self._seeds[index], self.step, self.device)
+        index = np.asarray(index)
+        key = index.tobytes() + index.dtype.str.encode()
+        if key not in self._parts:
+            self._parts[key] = Draw(self._seeds[index], self.step, self.device)
+        return self._parts[key].at(self.step)
 
     def _gather(
         self,

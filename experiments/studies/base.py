@@ -23,6 +23,10 @@ class Finding:
     agrees: bool
     kind: str = "confirmed"
 
+    def __post_init__(self) -> None:
+        """Plain numbers, as comparisons of arrays give none."""
+        self.expected, self.measured, self.agrees = float(self.expected), float(self.measured), bool(self.agrees)
+
 
 @dataclass
 class Result:

@@ -112,8 +112,10 @@ def test_verdicts_as_csv_are_the_verdicts_as_json(verified: Verified) -> None:
     assert rows == [{name: str(value) for name, value in v.items()} for v in verdicts]
     assert {v["theorem"] for v in verdicts} == set(bounds.theorems)
     for v in verdicts:
-        assert v["ratio"] == pytest.approx(v["measured"] / v["bound"]) and v["status"] in ("holds", "vacuous")
-        assert v["measured"] - v["uncertainty"] <= v["bound"] * (1 + 1e-9)
+        assert v["status"] in ("holds", "vacuous") and v["bound"] >= 0
+        assert v["measured"] - v["uncertainty"] <= v["bound"] * (1 + 1e-9) + 1e-12
+        if v["bound"] > 1e-12:  # contraction may bring a bound below what a gap's rounding lets one see
+            assert v["ratio"] == pytest.approx(v["measured"] / v["bound"])
 
 
 def test_findings_are_written_and_all_agree(verified: Verified) -> None:

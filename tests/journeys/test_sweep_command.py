@@ -88,7 +88,8 @@ def test_results_that_are_not_there_are_said(grid: Path) -> None:
 
 def test_ctrl_c_ends_cleanly_and_resume_goes_on(grid: Path) -> None:
     grid.write_text(GRID.replace("steps = 12", "steps = 400").replace("seeds = 2", "seeds = 40\nchunk_runs = 6"))
-    command = [sys.executable, "-c", "from experiments.cli import main; main()", "sweep", "my.toml"]
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
+    command = [sys.executable, "-c", f"{heeds}; from experiments.cli import main; main()", "sweep", "my.toml"]
     root = str(Path(__file__).resolve().parents[2])
     process = subprocess.Popen(
         command, env=os.environ | {"PYTHONPATH": root}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
