@@ -32,6 +32,9 @@ class PerLayer(Oracle):
             check_kind(f"oracles[{i}]", oracle, Oracle)
         self.ball: Product = Product([oracle.ball for oracle in self.oracles], radii)
 
+    def __repr__(self) -> str:
+        return f"PerLayer({list(self.oracles)!r}, radii={self.ball.radii!r})"
+
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:
         layers = (Perturbed(Exact(Spectral()), Shrink(0.4)), Perturbed(Exact(LInf()), Inflate(0.2)))
