@@ -11,7 +11,7 @@ verify: $(VENV)/installed
 	$(BIN)/lmo verify
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m long

@@ -44,7 +44,7 @@ every_figure = pytest.mark.parametrize("name", NAMES)
 def datasets() -> dict[str, xr.Dataset]:
     """What every figure draws, as `experiments.verify` makes it, from runs of a few steps."""
     quadratic, layered = MatrixQuadratic.shipped()[0], LayeredQuadratic.shipped()[0]
-    scale = theorems.Scale(steps=12, seeds=3, deltas=(0.5,))
+    scale = theorems.Scale(steps=12, seeds=3, deltas=(0.5,), turns=100)
     problems = [quadratic, layered, Noisy(quadratic, 0.15), Shifted.shipped()[1]]
     examples = theorems.run_table(problems=problems, scale=scale).examples
     assert set(examples) == set(bounds.theorems)
