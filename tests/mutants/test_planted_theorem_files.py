@@ -79,8 +79,13 @@ PLANTED: dict[str, tuple[str, list[tuple[str, str]], str | None, bool]] = {
 
 
 def planted(name: str, folder: Path) -> Theorem:
-    """Writes the wrong file and loads it as `lmo` does."""
+    """One of `PLANTED`, loaded."""
     source, changes, *_ = PLANTED[name]
+    return loaded(source, changes, folder)
+
+
+def loaded(source: str, changes: list[tuple[str, str]], folder: Path) -> Theorem:
+    """Writes the wrong file and loads it as `lmo` does."""
     text = (_SHIPPED / f"{source}.py").read_text(encoding="utf-8")
     for old, new in changes:
         assert old in text, old
