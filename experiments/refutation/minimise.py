@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.refutation.candidates import Candidates, allowed
+from experiments.refutation.candidates import Candidates
+from experiments.refutation.fairness import allowed, repaired
 from experiments.refutation.score import score
 from experiments.refutation.search import Found, Search, attacks_on
 from experiments.refutation.settle import at_tuning
@@ -44,7 +45,7 @@ def _fewer_steps(state: Search, found: Found, seconds: float) -> Found:
 def _retried(state: Search, found: Found, instance: Candidates) -> Found | None:
     """The changed instance as a finding, None where it no longer violates."""
     try:
-        instance = at_tuning(instance, state.target)
+        instance = repaired(at_tuning(instance, state.target), state.target)
     except ValueError:
         return None
     if not allowed(instance, state.target)[0]:
@@ -73,7 +74,7 @@ def _fewer_coordinates(state: Search, found: Found) -> Found:
         if c.dimensions == 1:
             return found
         keep = [i for i in range(c.dimensions) if i != j]
-        names = ("curvature", "slope", "start", "spread", "first_spread")
+        names = ("curvature", "slope", "centre", "start", "spread", "first_spread")
         changes: dict[str, Any] = {name: getattr(c, name)[:, keep] for name in names}
         if c.ball == "l-inf":
             changes["answers"] = c.answers[:, :, keep]
@@ -94,7 +95,9 @@ def _rounder(state: Search, found: Found) -> Found:
 
 def _rounded(c: Candidates, digits: int, errors: str) -> Candidates:
     values: dict[str, Any] = {
-        name: significant(array, digits) for name, array in c.arrays().items() if name not in ("period", "wrong")
+        name: significant(array, digits)
+        for name, array in c.arrays().items()
+        if name not in ("period", "wrong", "schedule")
     }
     if errors == "additive":
         values["high"] = 1 + significant(c.high - 1, digits)

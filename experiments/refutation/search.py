@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.attacks import Attack, catalogue
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.dress import dressed
 from experiments.refutation.score import CONFIRM_RUNS, SEARCH_RUNS, Scored, score
 from experiments.refutation.settle import settle
 from experiments.refutation.simulate import MOST_PATHS, bits_needed
@@ -99,19 +100,25 @@ class Search:
             proposed = attack.propose(self.target, self.rng, steps, size, pool)
             if proposed is None:
                 return
-            instances = settle(proposed, self.target, self.rng)
+            instances = settle(dressed(proposed, self.target, self.rng), self.target, self.rng)
         except ValueError:  # a tuning that is no number there
             return
         scored = score(instances, self.target, runs, int(self.rng.integers(2**31)))
         effort = self.efforts.setdefault(attack.name, Effort())
-        exact_paths = self.target.stochastic and 2 ** bits_needed(instances) <= MOST_PATHS
-        effort.runs += instances.size * (2 ** bits_needed(instances) if exact_paths else runs)
+        paths = 2 ** bits_needed(instances, self.target.rules) if self.target.stochastic else runs
+        effort.runs += instances.size * (paths if paths <= MOST_PATHS else runs)
         order = np.argsort(-scored.ratio)
         for i in order[:2]:
             self._consider(attack, instances.rows([int(i)]), scored, int(i), effort)
 
     def _consider(self, attack: Attack, one: Candidates, scored: Scored, i: int, effort: Effort) -> None:
-        row = Scored(scored.measured[[i]], scored.uncertainty[[i]], scored.bound[[i]], scored.exact)
+        row = Scored(
+            scored.measured[[i]],
+            scored.uncertainty[[i]],
+            scored.bound[[i]],
+            scored.exact,
+            np.ravel(scored.rounding)[[i]],
+        )
         found = Found(attack.name, one, row, SEARCH_RUNS, 0)
         if not scored.exact and self._promising(found):
             found = self.confirm(found)
