@@ -57,7 +57,8 @@ class AcrossTheBall(Attack):
         curvature = np.ones((size, d)) * log_uniform(rng, 0.1, 10, (size, 1))
         if d > 1:
             curvature *= log_uniform(rng, 0.05, 1, (size, d))
-        alpha = np.where(rng.random(size) < 0.5, 1.0, log_uniform(rng, 0.01, 1, size))
+        plain = target.rules.momentum == "none" or rng.random() < 0.5
+        alpha = np.ones(size) if plain else log_uniform(rng, 0.01, 1, size)
         return complete(
             ball, steps, curvature, start, answers, low, high, centre=centre, weight_decay=decay, schedule=schedule,
             alpha=alpha,

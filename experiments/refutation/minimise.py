@@ -12,7 +12,8 @@ from experiments.refutation.candidates import Candidates
 from experiments.refutation.fairness import allowed, repaired
 from experiments.refutation.score import score
 from experiments.refutation.search import Found, Search, attacks_on
-from experiments.refutation.settle import at_tuning
+from experiments.refutation.settle import at_tuning, rescaled
+from experiments.refutation.simulate import Rules
 
 _DIGITS = (1, 2, 3, 4, 6)
 _BATCHES = 3  # of every attack at every smaller number of steps
@@ -85,12 +86,21 @@ def _fewer_coordinates(state: Search, found: Found) -> Found:
 
 
 def _rounder(state: Search, found: Found) -> Found:
-    """With as few digits as still violate."""
+    """With as few digits as still violate, in the units of the method where that goes."""
     for digits in _DIGITS:
-        rounded = _retried(state, found, _rounded(found.instance, digits, state.target.errors))
-        if rounded is not None:
-            return rounded
+        for instance in (_in_own_units(found.instance, state.target.rules), found.instance):
+            rounded = _retried(state, found, _rounded(instance, digits, state.target.errors))
+            if rounded is not None:
+                return rounded
     return found
+
+
+def _in_own_units(c: Candidates, rules: Rules) -> Candidates:
+    """With λ = 1, or the step size where there is no decay, and the largest curvature 1."""
+    unit = np.abs(c.start).max(-1) if rules.step in ("adaptive", "l0-l1") else c.step_size
+    length = np.divide(1, unit, out=np.ones_like(unit), where=unit > 0)
+    length = np.where(c.weight_decay > 0, c.weight_decay, length)
+    return rescaled(c, length**2 / c.curvature.max(-1), length)
 
 
 def _rounded(c: Candidates, digits: int, errors: str) -> Candidates:
@@ -103,10 +113,28 @@ def _rounded(c: Candidates, digits: int, errors: str) -> Candidates:
         values["high"] = 1 + significant(c.high - 1, digits)
         values["low"] = 2 - values["high"]
     low, high = values["low"][:, None, None], values["high"][:, None, None]
+    values["centre"] = truncated(c.centre, digits)
+    if c.schedule.shape[1] == c.steps:
+        values["schedule"] = _rounded_schedule(c.schedule, digits)
     if c.ball == "l-inf":
         values["answers"] = np.clip(values["answers"], low, high)
     values["wrong"] = np.where(np.isnan(c.wrong), np.nan, values["high"])
     return replace(c, **values)
+
+
+def _rounded_schedule(schedule: np.ndarray, digits: int) -> np.ndarray:
+    """Factors of mean 1: the last one takes what rounding leaves."""
+    rounded = significant(schedule, digits)
+    rounded[:, -1] = schedule.shape[1] - rounded[:, :-1].sum(-1)
+    return rounded if (rounded >= 0).all() else schedule
+
+
+def truncated(values: np.ndarray, digits: int) -> np.ndarray:
+    """Cut after so many decimal digits: a minimiser just before x_0 stays before it."""
+    rounded = significant(values, digits)
+    larger = np.abs(rounded) > np.abs(values)
+    step = 10.0 ** (np.floor(np.log10(np.maximum(np.abs(values), 1e-300))) - digits + 1)
+    return np.where(larger, significant(rounded - np.sign(values) * step, digits), rounded)
 
 
 def significant(values: np.ndarray, digits: int) -> np.ndarray:

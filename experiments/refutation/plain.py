@@ -51,7 +51,9 @@ def ends_late(claim: dict[str, Any]) -> bool:
 
 def path(one: One, claim: dict[str, Any], bits: list[bool] | None) -> Path:
     """One outcome of the noise; bits: which tosses go against the run, coordinate by coordinate and step by step."""
-    x, buffer, before = list(one["start"]), None, None
+    x: list[float] = list(one["start"])
+    buffer: list[float] | None = None
+    before: list[float] | None = None
     d, linf, decay = len(x), one["ball"] == "l-inf", one["weight_decay"]
     norms, of_steps, largest = [], [], 0.0
     for k in range(int(one["steps"])):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from bounds import evaluate
 from experiments.expressions import parse
 from experiments.refutation import plain
-from experiments.refutation.case import PROBLEM, Case, instance_of, target_of
+from experiments.refutation.case import Case, instance_of, target_of
 from experiments.refutation.plain_rules import broken_rules, constants_of
+from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.score import Scored, bernstein, largest_metric
 from experiments.refutation.simulate import simulate
 from experiments.verdict import SLACK, TABLE_ERROR

@@ -59,6 +59,7 @@ class Search:
     record: dict[str, Any] | None = None  # a violation by an attack of another kind
     pool: list[Found] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
+    by_steps: dict[int, float] = field(default_factory=dict)  # the largest ratio seen with so many steps
     confirmations: int = 0
     rng: np.random.Generator = field(init=False)
 
@@ -80,6 +81,10 @@ class Search:
         """Whether anything violates the claim."""
         return self.violation is not None or self.record is not None
 
+    def _saw(self, effort: Effort, steps: int, ratio: float) -> None:
+        effort.ratio = max(effort.ratio, ratio)
+        self.by_steps[steps] = max(self.by_steps.get(steps, 0.0), ratio)
+
     def attempt(self, attack: Attack, steps: int) -> None:
         """One batch of one attack."""
         try:
@@ -90,7 +95,7 @@ class Search:
             effort = self.efforts.setdefault(attack.name, Effort())
             effort.runs += record["runs"]
             if record["violates"] or record["ratio"] <= 1:  # else: above it, but within the noise of its seeds
-                effort.ratio = max(effort.ratio, record["ratio"])
+                self._saw(effort, steps, record["ratio"])
             self.record = record | {"attack": attack.name} if record["violates"] else self.record
             return
         runs = SEARCH_RUNS if self.target.stochastic else 1
@@ -124,7 +129,7 @@ class Search:
             found = self.confirm(found)
         elif not scored.exact:
             return
-        effort.ratio = max(effort.ratio, found.ratio)
+        self._saw(effort, one.steps, found.ratio)
         if self.best is None or found.ratio > self.best.ratio:
             self.best = found
         self._keep(found)

@@ -33,7 +33,6 @@ from experiments.refutation.simulate import Outcome
 from experiments.refutation.target import claimed, target
 from experiments.verdict import SLACK
 
-
 NAMES = list(bounds.theorems)
 
 
