@@ -39,6 +39,6 @@ def constants(c: Candidates, target: Target) -> dict[str, np.ndarray]:
 
 
 def numbers_of(c: Candidates, target: Target) -> dict[str, np.ndarray]:
-    """Every constant of the claim, arrays (N,)."""
+    """Every constant of the claim and of the largest step that it allows, arrays (N,)."""
     numbers = constants(c, target) | {"step_size": c.step_size, "alpha": c.alpha}
-    return {name: value for name, value in numbers.items() if name in target.theorem.constants}
+    return {name: value for name, value in numbers.items() if name in target.constants}

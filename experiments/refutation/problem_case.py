@@ -21,9 +21,9 @@ from experiments.refutation.quantities import PLAIN, quantity, rates
 from experiments.refutation.target import Target
 from experiments.run import run
 from experiments.settings import (
+    declared,
     entries,
     given_schedule,
-    iterate_bound,
     known_constants,
     method_of,
     promised_errors,
@@ -86,7 +86,7 @@ def measure(record: Record, target: Target, seeds: int, first_seed: int) -> dict
     if any(name.endswith("ball_gap") for name in quantity(target.rules.of_step).columns):
         full |= {"ball_gap": with_ball_gap(theorem, problem, ball, full)["ball_gap"]}
     samples = theorem.metric.of(certificate.on_run(theorem.metric.of_step, columns, full))
-    bound = float(target.bound({n: np.asarray(constants[n]) for n in theorem.constants}))
+    bound = float(target.bound({n: np.asarray(constants[n]) for n in target.constants}))
     measured = float(samples.mean()) if theorem.expectation else float(samples.max())
     rounding = 0.0 if target.rules.of_step == PLAIN else 1e3 * ROUNDING * float(np.abs(columns["objective"]).max())
     width = _width(samples, _largest(target, full, columns, record)) if theorem.expectation else 0.0
@@ -115,7 +115,12 @@ def _constants(
     schedule = schedule_of(theorem, record)
     if schedule is not None and theorem.method.step == "scheduled":
         constants |= shape_constants(schedule)
-    constants |= iterate_bound(theorem, problem, ball, known, signed["eta"])
+    if "iterate_bound" in target.needed:
+        start = float(ball.norm(problem.start(1)).max())
+        constants["iterate_bound"] = max(start, (1 + signed["eta"]) / known["weight_decay"])
+    mean = problem.mean_smoothness(ball)
+    further = declared(problem, ball) | ({} if mean is None else {"mean_smoothness": mean})
+    constants |= {name: constant.value for name, constant in further.items() if name in target.needed}
     constants |= {name: record[name] for name in target.free}
     return constants | {
         name: v.tolist() for name, v in target.tuned({n: np.asarray(v) for n, v in constants.items()}).items()

@@ -72,9 +72,15 @@ class Target:
     def needed(self) -> frozenset[str]:
         """The code names of the constants of the claim, of its tuning and of its assumptions."""
         theorem = self.theorem
-        named = evaluate.code_names(sp.Tuple(theorem.claim, theorem.step, *theorem.tuning.values()))
-        limits = [] if theorem.step_at_most is None else evaluate.code_names(theorem.step_at_most)
-        return frozenset(named) | frozenset(limits)
+        return frozenset(evaluate.code_names(sp.Tuple(theorem.step, *theorem.tuning.values()))) | self.constants
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """The code names of those of the claim, and of the largest step that it allows where it limits it."""
+        limit, largest = self.theorem.step_at_most, set()
+        if limit is not None:
+            largest = {"step_size", *evaluate.code_names(limit)}
+        return frozenset({*self.theorem.constants, *largest})
 
     def bound(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
         """The claim at these constants; ∞ where the statement does not allow so large a step."""

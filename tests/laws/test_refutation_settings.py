@@ -1,4 +1,4 @@
-"""Attacks on statements with decay, schedules, other momenta and gaps: constants, rules and steps, read a second time."""
+"""Attacks on statements with decay, schedules, other momenta and gaps: what they run, read a second time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 import bounds
 from bounds.symbols import COLUMNS, lam
+from experiments.attacks.problem_runs import ProblemRuns
 from experiments.refutation import shapes
 from experiments.refutation.candidates import Candidates, complete
 from experiments.refutation.case import case_of, load, save
@@ -217,6 +218,24 @@ def test_m_is_run_as_torch_would() -> None:
         scheduler.step()
     assert float(seen.measured[0]) == pytest.approx(total / steps, rel=1e-12)
     assert 0 < float(seen.ratio[0]) < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("(Delta/(gamma*K) + L*gamma*variation*b**2/2 + q*rho*sigma)/(2*c)", "muon"),
+        ("(Delta/(gamma*K) + L*gamma*b**2/2 + q*rho*sigma)/(2*c)", "storm"),
+        ("Delta/(2*λ*γ*K)", "decay"),
+        ("Delta/2", "star-convex"),
+    ],
+)
+def test_a_formula_may_lack_constants_of_its_setting(text: str, setting: str) -> None:
+    """M limits γ by λ and the peak of the schedule, its tuning needs X, that of S4 L̄: runs must know them."""
+    aim, rng = target(claimed(text, setting)), np.random.default_rng(0)
+    state = search(aim, 20.0)
+    assert state.violation is not None and replay(case_of(state.violation, state.target)).violates
+    records = [ProblemRuns().attempt(aim, rng, 3) for _ in range(12)]
+    assert any(record is not None and record["bound"] > 0 for record in records)
 
 
 # Texts
