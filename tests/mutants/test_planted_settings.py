@@ -53,17 +53,3 @@ def test_a_run_refutes_it(name: str, tmp_path: Path) -> None:
     source, changes = WRONG[name]
     state = search(target(loaded(source, changes, tmp_path)), _SECONDS)
     assert state.refuted and fair_counterexample(state)
-
-
-# Not to be run before the attacks are done; then once, and the outcome recorded.
-UNSEEN: dict[str, tuple[str, list[tuple[str, str]]]] = {
-    "S3, the noise of S1": (
-        "nesterov", [("_variance = alpha * (1 + 4 * alpha - 6 * alpha**2 + 2 * alpha**3) / (2 - alpha)",
-                      "_variance = alpha / (2 - alpha)")],
-    ),
-    "D1-H in every norm": (
-        "hilbert", [("ExactGradients, HilbertAdditive, Smooth", "ExactGradients, OracleWithin, Smooth"),
-                    ("HilbertAdditive()", "OracleWithin()")],
-    ),
-    "D5, one power too many": ("polyak_lojasiewicz", [("** K * Delta", "** (K + 1) * Delta")]),
-}  # fmt: skip
