@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
 from bounds.layers import OverLayers
 from bounds.memory import FACTORS
-from bounds.symbols import CONSTANTS, b, c
+from bounds.symbols import CONSTANTS, K, b, c
 from lmo.names import unknown_name
 
 LONGEST = 2000  # characters of one formula
@@ -48,10 +49,11 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
-def parse(text: str) -> sp.Expr:
+def parse(text: str, more: Mapping[str, sp.Expr] = MappingProxyType({})) -> sp.Expr:
     """The formula as sympy, in the constants of `bounds.symbols` (code names, symbols, Greek letters; b, c, q).
 
     Allowed: numbers, those names, + − * / **, brackets, sqrt, exp, log, max, min. `ValueError` says what else was used.
+    more: further names that are allowed.
     """
     if len(text) > LONGEST:
         raise ValueError(f"a formula may have at most {LONGEST} characters, this one has {len(text)}")
@@ -61,7 +63,7 @@ def parse(text: str) -> sp.Expr:
         hint = " (weight decay is called λ or weight_decay)" if "lambda" in text else ""
         raise ValueError(f"{text!r} is no formula: {getattr(error, 'msg', error)}{hint}") from None
     try:
-        value = sp.sympify(_read(tree.body))
+        value = sp.sympify(_read(tree.body, {**NAMES, **more}))
     except RecursionError:
         raise ValueError("the formula is nested too deeply") from None
     if value.has(sp.zoo, sp.nan, sp.oo, -sp.oo) or value.has(sp.I):
@@ -69,28 +71,35 @@ def parse(text: str) -> sp.Expr:
     return value
 
 
-def _read(node: ast.expr) -> Any:
+def _read(node: ast.expr, names: Mapping[str, sp.Expr]) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         if isinstance(node.value, bool):
             return _refuse(node, "a truth value")
         return sp.Rational(str(node.value)) if abs(node.value) < 1e300 else _refuse(node, "a number that large")
     if isinstance(node, ast.Name):
-        if node.id not in NAMES:
-            raise unknown_name("name in a formula", node.id, [*NAMES, *FUNCTIONS])
-        return NAMES[node.id]
+        if node.id not in names:
+            raise unknown_name("name in a formula", node.id, [*names, *FUNCTIONS])
+        return names[node.id]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        value = _read(node.operand)
+        value = _read(node.operand, names)
         return -value if isinstance(node.op, ast.USub) else value
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        left, right = _read(node.left), _read(node.right)
+        left, right = _read(node.left, names), _read(node.right, names)
         if isinstance(node.op, ast.Div) and right == 0:
             return _refuse(node, "a division by zero")
-        if isinstance(node.op, ast.Pow) and not (sp.sympify(right).is_number and abs(right) <= LARGEST_POWER):
-            return _refuse(node, f"an exponent that is no number of size at most {LARGEST_POWER}")
+        if isinstance(node.op, ast.Pow) and not _is_power(sp.sympify(right)):
+            return _refuse(node, f"an exponent that is neither a number of size at most {LARGEST_POWER} nor in K alone")
         return _BINARY[type(node.op)](left, right)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _call(node.func.id, [_read(argument) for argument in node.args])
+        return _call(node.func.id, [_read(argument, names) for argument in node.args])
     return _refuse(node, type(node).__name__)
+
+
+def _is_power(exponent: sp.Expr) -> bool:
+    """A number that is not too large, or a polynomial of the number of steps, as in (1 − μ/L)^K."""
+    if exponent.is_number:
+        return bool(abs(exponent) <= LARGEST_POWER)
+    return exponent.free_symbols == {K} and bool(exponent.is_polynomial(K))
 
 
 def _call(name: str, arguments: list[Any]) -> Any:

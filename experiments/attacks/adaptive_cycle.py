@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.attacks.base import Attack, errors, log_uniform
-from experiments.refutation.candidates import Candidates, complete, smoothness
+from experiments.refutation.candidates import Candidates, complete
 from experiments.refutation.settle import at_tuning
+from experiments.refutation.shapes import smoothness
 from experiments.refutation.target import Target
 
 

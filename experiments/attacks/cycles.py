@@ -19,7 +19,7 @@ class Cycles(Attack):
     says: ClassVar[str] = "one coordinate slides, another cycles for ever with the answers of the worst known adversary"
 
     def applies(self, target: Target) -> bool:
-        return "l-inf" in target.balls and target.rules.step == "fixed"
+        return "l-inf" in target.balls and target.rules.step in ("fixed", "scheduled")
 
     def propose(
         self, target: Target, rng: np.random.Generator, steps: int, size: int, pool: list[Candidates]

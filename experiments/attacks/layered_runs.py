@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.attacks.base import Attack
-from experiments.attacks.problem_runs import measure, problem_of
+from experiments.refutation.problem_case import measure, problem_of
 from experiments.refutation.target import Target
 from experiments.settings import by_layer, entries, known_constants, setting
 

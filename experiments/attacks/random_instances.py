@@ -34,14 +34,16 @@ class RandomInstances(Attack):
             answers = between(rng, low, high, (period, d))
         else:
             answers = np.stack([between(rng, low, high, (period,)), np.zeros((size, period))], -1)
-        noise = {}
+        more = {}
+        if target.rules.decay:  # without it, where f is minimal changes nothing
+            more["centre"] = rng.normal(size=(size, d)) * log_uniform(rng, 0.1, 10, (size, 1))
         if target.stochastic:
             spread = log_uniform(rng, 1e-3, 3, (size, 1)) * np.ones((size, d)) * curvature
-            noise = {
+            more |= {
                 "spread": spread,
                 "first_spread": spread,
                 "odds": rng.uniform(0.05, 0.95, size),
                 "first_odds": rng.uniform(0.05, 0.95, size),
                 "alpha": np.where(rng.random(size) < 0.3, 1.0, log_uniform(rng, 0.01, 1, size)),
             }
-        return complete(ball, steps, curvature, start, answers, low, high, slope=slope, **noise)
+        return complete(ball, steps, curvature, start, answers, low, high, slope=slope, **more)

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 
 import bounds
-from bounds.assumptions import Describes
+from bounds.assumptions import Describes, StartInside
 from bounds.symbols import alpha, gamma
 from experiments.expressions import parse, write
-from experiments.refutation.candidates import Candidates
-from experiments.refutation.score import numbers_of
+from experiments.refutation.candidates import Candidates, defaults
+from experiments.refutation.constants import numbers_of
+from experiments.refutation.problem_case import PROBLEM
+from experiments.refutation.quantities import PLAIN, expression_of
 from experiments.refutation.search import Found
 from experiments.refutation.target import BALLS, Target
 from lmo.names import unknown_name
 
-SMALL, PROBLEM = "small instance", "problem run"
+SMALL = "small instance"
 KINDS = (SMALL, PROBLEM)
 
 
@@ -87,10 +89,10 @@ def target_of(claim: dict[str, Any]) -> Target:
         label=claim["name"],
         claim=parse(claim["bound"]),
         tuning={symbols[name]: parse(text) for name, text in claim["tuning"].items()},
-        method=Describes(momentum=claim["momentum"], start=claim["start"], step=claim["step"]),
-        metric=replace(like.metric, over=claim["over"]),
+        method=Describes(claim["momentum"], claim["start"], claim["step"], bool(claim.get("decay"))),
+        metric=replace(like.metric, over=claim["over"], of_step=expression_of(claim.get("of_step", PLAIN))),
         expectation=claim["expectation"],
-        assumes=(),
+        assumes=(StartInside(),) if claim.get("inside") else (),
     )
     return Target(theorem, claim["errors"], BALLS, claim["stochastic"])
 
@@ -127,9 +129,9 @@ def load(path: Path) -> Case:
 
 def instance_of(case: Case) -> Candidates:
     """The instance of a case, as arrays with N = 1."""
-    arrays: dict[str, np.ndarray] = {}
     fill = {"slope": math.inf, "wrong": math.nan}
     try:
+        arrays = defaults(1, len(case.instance["start"]))  # cases from before there was more lack it
         for name, value in case.instance.items():
             if name not in ("ball", "steps"):
                 filled = _filled(value, fill.get(name))

@@ -64,6 +64,7 @@ def summary(state: Search, case: Case | None, failed: list[str] | None) -> dict[
         "refuted": case is not None,
         "case": None if case is None else vars(case),
         "tightest_ratio": state.tightest,
+        "tightest_by_steps": dict(sorted(state.by_steps.items())),
         "runs": state.runs,
         "attacks": {name: {"runs": e.runs, "tightest_ratio": e.ratio} for name, e in state.efforts.items()},
         "failed_checks": failed,
@@ -83,6 +84,8 @@ def _show(state: Search, case: Case | None, failed: list[str] | None, out: Path,
     if case is None:
         tightest = f"the tightest of {state.runs} runs reached {state.tightest:.6f} of the bound"
         console.print(f"[green]not refuted[/]: {tightest}")
+        reached = ", ".join(f"{ratio:.4f} at K = {steps}" for steps, ratio in sorted(state.by_steps.items()))
+        console.print(f"by number of steps: {reached}", **said)  # type: ignore[arg-type]
         return
     console.print("[bold red]REFUTED[/]")
     show_case(case, console)
@@ -102,7 +105,11 @@ def reading(aim: Target) -> str:
     tuned = [symbols[name] for name in ("step_size", "alpha") if name in used and name not in aim.free]
     words = [f"for all {' and '.join(free)}" if free else "", f"at the tuned {' and '.join(tuned)}" if tuned else ""]
     gradients = "stochastic gradients" if aim.stochastic else "exact gradients"
-    return ", ".join([w for w in words if w] + [oracle, gradients, f"norms {', '.join(aim.balls)}"])
+    more = [gradients, f"norms {', '.join(aim.balls)}" if aim.balls else "networks of several layers"]
+    more += ["any schedule of steps"] if aim.rules.step == "scheduled" else []
+    more += ["weight decay"] if aim.rules.decay else []
+    more += ["x_0 in the ball of radius b/λ"] if aim.rules.inside else []
+    return ", ".join([w for w in words if w] + [oracle, *more])
 
 
 def _table(state: Search) -> Table:
@@ -152,6 +159,7 @@ def _small(one: dict[str, Any]) -> list[str]:
         f"  f = Σ h(x_j), curvatures {_list(one['curvature'])}, slopes cut at {_list(one['slope'], '∞')}, {one['ball']}"
     )
     lines.append(f"  x_0 = {_list(one['start'])}, K = {one['steps']}, γ = {one['step_size']:g}, α = {one['alpha']:g}")
+    lines += _further(one)
     rows = one["answers"][: one["period"]]
     lines.append(
         f"  answers {'; '.join(_list(row) for row in rows[:_MOST_STEPS])}{' …' if len(rows) > _MOST_STEPS else ''}"
@@ -161,6 +169,21 @@ def _small(one: dict[str, Any]) -> list[str]:
             f"  noise of standard deviation {_list(one['spread'])} (odds of bad luck {one['odds']:g}), "
             f"at first {_list(one['first_spread'])} ({one['first_odds']:g})"
         )
+    return lines
+
+
+def _further(one: dict[str, Any]) -> list[str]:
+    """What most instances have none of."""
+    schedule, lines = one.get("schedule", [1.0]), []
+    if any(one.get("centre", [])) or one.get("weight_decay"):
+        lines.append(f"  least at {_list(one['centre'])}, weight decay λ = {one['weight_decay']:g}")
+    if one.get("bend"):
+        lines.append(f"  slopes rise twice as fast after each distance 1/L1 = {1 / one['bend']:g}")
+    if set(schedule) != {1.0}:
+        more = " …" if len(schedule) > _MOST_STEPS else ""
+        lines.append(f"  steps γ times {_list(schedule[:_MOST_STEPS])}{more}")
+    if one.get("relative"):
+        lines.append(f"  noise besides in proportion to the gradient, {one['relative']:g} times it")
     return lines
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 
-from experiments.refutation.candidates import Candidates, allowed, constants
-from experiments.refutation.simulate import Outcome, Rules, dual_norm, simulate
+from bounds import evaluate
+from experiments.refutation import shapes
+from experiments.refutation.candidates import Candidates
+from experiments.refutation.constants import numbers_of
+from experiments.refutation.fairness import allowed
+from experiments.refutation.quantities import PLAIN, rates
+from experiments.refutation.simulate import Outcome, Rules, simulate
 from experiments.refutation.target import Target
 from experiments.verdict import SLACK, TABLE_ERROR
 
@@ -17,27 +23,30 @@ CONFIRM_RUNS = 20_000  # fresh runs of an instance that seems to violate the bou
 
 @dataclass(frozen=True)
 class Scored:
-    """measured, uncertainty, bound, ratio: (N,). exact: whether `measured` is the expectation itself."""
+    """measured, uncertainty, bound, ratio: (N,). exact: whether `measured` is the expectation itself.
+
+    rounding: (N,) what `measured` may be wrong by as a difference of larger numbers; part of `uncertainty`.
+    """
 
     measured: np.ndarray
     uncertainty: np.ndarray
     bound: np.ndarray
     exact: bool
+    rounding: np.ndarray | float = 0.0
 
     @property
     def ratio(self) -> np.ndarray:
-        """measured / bound."""
-        return self.measured / self.bound
+        """measured / bound, of bounds that rounding does not hide."""
+        return self.measured / np.maximum(self.bound, self.rounding)
+
+    def row(self, i: int) -> Scored:
+        """Those of instance i alone."""
+        rounding = np.broadcast_to(self.rounding, self.bound.shape)[[i]]
+        return Scored(self.measured[[i]], self.uncertainty[[i]], self.bound[[i]], self.exact, rounding)
 
     def violates(self) -> np.ndarray:
         """Which instances lie above the bound by more than rounding and uncertainty: (N,), bool."""
         return self.measured - self.uncertainty > self.bound * (1 + SLACK)
-
-
-def numbers_of(c: Candidates, target: Target) -> dict[str, np.ndarray]:
-    """Every constant that the claim may need, arrays (N,)."""
-    numbers = constants(c, target) | {"step_size": c.step_size, "alpha": c.alpha}
-    return {name: value for name, value in numbers.items() if name in target.theorem.constants}
 
 
 def score(c: Candidates, target: Target, runs: int = SEARCH_RUNS, seed: int = 0, error: float = TABLE_ERROR) -> Scored:
@@ -53,8 +62,11 @@ def score(c: Candidates, target: Target, runs: int = SEARCH_RUNS, seed: int = 0,
         outcome = simulate(c, target.rules, runs, seed)
     measured = np.where(np.isfinite(outcome.mean()), outcome.mean(), 0.0)
     exact = outcome.weights is not None
-    width = np.zeros(c.size) if exact else bernstein(outcome, largest_norm(c, target.rules), error)
-    return Scored(np.where(np.isfinite(bound), measured, 0.0), width, np.where(bound > 0, bound, 1e-300), exact)
+    width = np.zeros(c.size) if exact else bernstein(outcome, largest_metric(c, target.rules), error)
+    rounding = np.zeros(c.size) if outcome.rounding is None else outcome.rounding
+    rounding = np.where(np.isfinite(rounding), rounding, np.inf)
+    measured = np.where(np.isfinite(bound), measured, 0.0)
+    return Scored(measured, width + rounding, np.where(bound > 0, bound, 1e-300), exact, rounding)
 
 
 def _bounds(c: Candidates, target: Target) -> np.ndarray:
@@ -74,10 +86,30 @@ def _bounds(c: Candidates, target: Target) -> np.ndarray:
 
 def largest_norm(c: Candidates, rules: Rules) -> np.ndarray:
     """No gradient of a run is larger: no coordinate moves by more than γ(1 + η) a step; ∞ for adaptive steps."""
-    if rules.step == "adaptive":
+    if rules.step in ("adaptive", "l0-l1"):
         return np.full(c.size, np.inf)
     reach = np.abs(c.start) + (c.step_size * np.maximum(c.high, 0) * c.steps)[:, None]
-    return dual_norm(c.ball, np.minimum(c.curvature * reach, c.slope))
+    away = np.stack([c.centre - reach, c.centre + reach], 1)
+    return shapes.dual_norm(c.ball, np.abs(shapes.gradient(c, away)).max(1))
+
+
+def largest_metric(c: Candidates, rules: Rules) -> np.ndarray:
+    """The metric of a run is in an interval that is no longer: (N,), ∞ where none is known."""
+    largest = largest_norm(c, rules)
+    if rules.of_step == PLAIN:
+        return largest
+    linear = rates(rules.of_step)
+    if linear is None:
+        return np.full(c.size, np.inf)
+    of_norm, of_alignment = (_size(rate, c.parameters()) for rate in linear)
+    peak = 1.0 if rules.over == "mean" else c.schedule.max(-1)  # weights γ_k/γ have the mean 1
+    return peak * (of_norm + 2 * of_alignment * shapes.iterate_bound(c)) * largest
+
+
+def _size(rate: sp.Expr, parameters: dict[str, np.ndarray]) -> np.ndarray:
+    names, function = evaluate.compiled(rate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.abs(np.asarray(function(*(parameters[name] for name in names)), float))
 
 
 def bernstein(outcome: Outcome, largest: np.ndarray, error: float) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.attacks import Attack, catalogue
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.dress import dressed
 from experiments.refutation.score import CONFIRM_RUNS, SEARCH_RUNS, Scored, score
 from experiments.refutation.settle import settle
 from experiments.refutation.simulate import MOST_PATHS, bits_needed
@@ -58,6 +59,7 @@ class Search:
     record: dict[str, Any] | None = None  # a violation by an attack of another kind
     pool: list[Found] = field(default_factory=list)
     efforts: dict[str, Effort] = field(default_factory=dict)
+    by_steps: dict[int, float] = field(default_factory=dict)  # the largest ratio seen with so many steps
     confirmations: int = 0
     rng: np.random.Generator = field(init=False)
 
@@ -79,6 +81,10 @@ class Search:
         """Whether anything violates the claim."""
         return self.violation is not None or self.record is not None
 
+    def _saw(self, effort: Effort, steps: int, ratio: float) -> None:
+        effort.ratio = max(effort.ratio, ratio)
+        self.by_steps[steps] = max(self.by_steps.get(steps, 0.0), ratio)
+
     def attempt(self, attack: Attack, steps: int) -> None:
         """One batch of one attack."""
         try:
@@ -89,7 +95,7 @@ class Search:
             effort = self.efforts.setdefault(attack.name, Effort())
             effort.runs += record["runs"]
             if record["violates"] or record["ratio"] <= 1:  # else: above it, but within the noise of its seeds
-                effort.ratio = max(effort.ratio, record["ratio"])
+                self._saw(effort, steps, record["ratio"])
             self.record = record | {"attack": attack.name} if record["violates"] else self.record
             return
         runs = SEARCH_RUNS if self.target.stochastic else 1
@@ -99,25 +105,31 @@ class Search:
             proposed = attack.propose(self.target, self.rng, steps, size, pool)
             if proposed is None:
                 return
-            instances = settle(proposed, self.target, self.rng)
+            instances = settle(dressed(proposed, self.target, self.rng), self.target, self.rng)
         except ValueError:  # a tuning that is no number there
             return
         scored = score(instances, self.target, runs, int(self.rng.integers(2**31)))
         effort = self.efforts.setdefault(attack.name, Effort())
-        exact_paths = self.target.stochastic and 2 ** bits_needed(instances) <= MOST_PATHS
-        effort.runs += instances.size * (2 ** bits_needed(instances) if exact_paths else runs)
+        paths = 2 ** bits_needed(instances, self.target.rules) if self.target.stochastic else runs
+        effort.runs += instances.size * (paths if paths <= MOST_PATHS else runs)
         order = np.argsort(-scored.ratio)
         for i in order[:2]:
             self._consider(attack, instances.rows([int(i)]), scored, int(i), effort)
 
     def _consider(self, attack: Attack, one: Candidates, scored: Scored, i: int, effort: Effort) -> None:
-        row = Scored(scored.measured[[i]], scored.uncertainty[[i]], scored.bound[[i]], scored.exact)
+        row = Scored(
+            scored.measured[[i]],
+            scored.uncertainty[[i]],
+            scored.bound[[i]],
+            scored.exact,
+            np.ravel(scored.rounding)[[i]],
+        )
         found = Found(attack.name, one, row, SEARCH_RUNS, 0)
         if not scored.exact and self._promising(found):
             found = self.confirm(found)
         elif not scored.exact:
             return
-        effort.ratio = max(effort.ratio, found.ratio)
+        self._saw(effort, one.steps, found.ratio)
         if self.best is None or found.ratio > self.best.ratio:
             self.best = found
         self._keep(found)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.refutation.candidates import Candidates, constants
+from experiments.refutation.candidates import Candidates
+from experiments.refutation.constants import constants
 from experiments.refutation.target import Target
 
 _ROUNDS = 48
@@ -30,6 +31,9 @@ def rescaled(c: Candidates, objective: np.ndarray, length: np.ndarray) -> Candid
         curvature=c.curvature * slope / length[:, None],
         slope=c.slope * slope,
         start=c.start * length[:, None],
+        centre=c.centre * length[:, None],
+        bend=c.bend / length,
+        weight_decay=c.weight_decay / length,
         step_size=c.step_size * length,
         spread=c.spread * slope,
         first_spread=c.first_spread * slope,
@@ -51,7 +55,7 @@ def slide_for_tuning(c: Candidates, target: Target) -> Candidates:
 
     The way that it slides before its slope ends stays. Where no slope does it, the instance is left as it is.
     """
-    sliding = np.isfinite(c.slope[:, 0]) & (target.rules.step == "fixed")
+    sliding = np.isfinite(c.slope[:, 0]) & (target.rules.step in ("fixed", "scheduled")) & (c.centre[:, 0] == 0)
     if "step_size" in target.free or not sliding.any():
         return c
     low, high = np.full(c.size, -20.0), np.full(c.size, 20.0)

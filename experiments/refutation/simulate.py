@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from experiments.refutation import shapes
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.gauge import Gauge
+from experiments.refutation.quantities import PLAIN, looks_ahead, quantity
 from lmo.randomness import Draw
 
 MOST_PATHS = 4096  # noise with at most that many outcomes is summed up exactly
@@ -17,20 +20,37 @@ Luck = Callable[[int, np.ndarray], np.ndarray]  # (step, probability of bad luck
 
 @dataclass(frozen=True)
 class Rules:
-    """What a claim says about its runs: momentum ("none", "ema", "nesterov"), its start, the step, the metric."""
+    """What a claim says about its runs: momentum ("none", "ema", "nesterov", "storm"), its start, the step, the metric.
+
+    of_step: what the metric is of, as text (`quantities`). decay: whether there is weight decay. inside: whether x_0
+    lies in the ball of radius b/λ.
+    """
 
     momentum: str
     start: str
     step: str
     over: str
+    of_step: str = PLAIN
+    decay: bool = False
+    inside: bool = False
+
+    @property
+    def to_the_end(self) -> bool:
+        """Whether the metric needs the last step, not only the point that it starts from."""
+        of_gradient = self.step in ("adaptive", "l0-l1") and "step_size" in quantity(self.of_step).columns
+        return looks_ahead(self.of_step) or of_gradient
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """metric: (N, M), one number per instance and run. weights: (N, M), their probabilities; None: equal ones."""
+    """metric: (N, M), one number per instance and run. weights: (N, M), their probabilities; None: equal ones.
+
+    rounding: (N,) what a metric that is a difference may be wrong by; None: nothing to speak of.
+    """
 
     metric: np.ndarray
     weights: np.ndarray | None
+    rounding: np.ndarray | None = None
 
     def mean(self) -> np.ndarray:
         """The (estimated, or with weights exact) expectation, shape (N,)."""
@@ -47,79 +67,102 @@ def drawn(runs: int, d: int, seed: int) -> Luck:
     return luck
 
 
-def bits_needed(c: Candidates) -> int:
-    """How many coin tosses decide a run: those before the last gradient that is measured."""
-    return (c.steps - 1) * c.dimensions
+def bits_needed(c: Candidates, rules: Rules) -> int:
+    """How many coin tosses decide a run: those before the last point that is measured."""
+    return (c.steps - 1 + rules.to_the_end) * c.dimensions
 
 
-def every_path(c: Candidates) -> tuple[Luck, np.ndarray]:
+def every_path(c: Candidates, rules: Rules) -> tuple[Luck, np.ndarray]:
     """All outcomes of the noise, and their probabilities (N, M)."""
-    bits, d = bits_needed(c), c.dimensions
+    bits, d = bits_needed(c, rules), c.dimensions
+    tosses = bits // d
     table = (np.arange(2**bits)[:, None] >> np.arange(max(bits, 1))) & 1  # (M, bits)
-    table = table[:, :bits].reshape(2**bits, c.steps - 1, d).astype(bool)
+    table = table[:, :bits].reshape(2**bits, tosses, d).astype(bool)
     weights = np.ones((c.size, 2**bits))
-    for k in range(c.steps - 1):
+    for k in range(tosses):
         p = (c.first_odds if k == 0 else c.odds)[:, None]
         for j in range(d):
             weights = weights * np.where(table[None, :, k, j], p, 1 - p)
-    last = np.zeros((1, 2**bits, d), bool)
-    return (lambda step, odds: table[None, :, step] if step < c.steps - 1 else last), weights
+    return (lambda step, odds: table[None, :, step]), weights
 
 
 def simulate(c: Candidates, rules: Rules, runs: int, seed: int) -> Outcome:
     """The claim's metric on every instance; noise is summed up exactly where it has few outcomes, else drawn."""
-    noisy = bool(c.spread.any() or c.first_spread.any())
-    if not noisy:
-        return Outcome(_run(c, rules, None, 1), np.ones((c.size, 1)))
-    if 2 ** bits_needed(c) <= MOST_PATHS:
-        luck, weights = every_path(c)
-        return Outcome(_run(c, rules, luck, weights.shape[1]), weights)
-    return Outcome(_run(c, rules, drawn(runs, c.dimensions, seed), runs), None)
+    if not (c.spread.any() or c.first_spread.any() or c.relative.any()):
+        return _run(c, rules, None, np.ones((c.size, 1)), 1)
+    if 2 ** bits_needed(c, rules) <= MOST_PATHS:
+        luck, weights = every_path(c, rules)
+        return _run(c, rules, luck, weights, weights.shape[1])
+    return _run(c, rules, drawn(runs, c.dimensions, seed), None, runs)
 
 
-def _run(c: Candidates, rules: Rules, luck: Luck | None, runs: int) -> np.ndarray:
+def _run(c: Candidates, rules: Rules, luck: Luck | None, weights: np.ndarray | None, runs: int) -> Outcome:
     x = np.repeat(c.start[:, None], runs, 1)
     buffer: np.ndarray | None = None
-    total, least = np.zeros(x.shape[:2]), np.full(x.shape[:2], np.inf)
+    before: np.ndarray | None = None
+    gauge = Gauge(c, rules.of_step, x)
     for k in range(c.steps):
-        gradient = np.clip(c.curvature[:, None] * x, -c.slope[:, None], c.slope[:, None])
-        norm = dual_norm(c.ball, gradient)
-        total, least = total + norm, np.minimum(least, norm)
-        if k == c.steps - 1:
+        gradient = shapes.gradient(c, x)
+        if k == c.steps - 1 and not rules.to_the_end:
+            gauge.add(x, gradient, _step(c, rules, k, None), None)
             break
-        fresh = gradient if luck is None else gradient + _noise(c, k, luck)
-        buffer, fed = _momentum(c, rules, buffer, fresh)
-        step = c.step_size[:, None]
-        if rules.step == "adaptive":
-            step = step * dual_norm(c.ball, fed)
-        x = x + step[..., None] * answer(c, k, fed, gradient)
-    return total / c.steps if rules.over == "mean" else least
+        noisy = _noise(c, k, luck)
+        fresh = noisy(gradient)
+        buffer, fed = _momentum(c, rules, buffer, fresh, None if before is None else noisy(before))
+        step = _step(c, rules, k, fed)
+        following = x * (1 - c.weight_decay[:, None, None] * step[..., None]) if rules.decay else x
+        following = following + step[..., None] * answer(c, k, fed, gradient)
+        gauge.add(x, gradient, step, following)
+        x, before = following, gradient
+    return Outcome(gauge.metric(rules.over), weights, gauge.rounding())
 
 
-def dual_norm(ball: str, gradient: np.ndarray) -> np.ndarray:
-    """ℓ1 for ℓ∞, ℓ2 for ℓ2; over the last axis."""
-    size: np.ndarray = np.abs(gradient).sum(-1) if ball == "l-inf" else np.sqrt((gradient**2).sum(-1))
+def open_loop(k: int) -> float:
+    """The factor of the step size of Frank–Wolfe's step k."""
+    return 2 / (k + 2)
+
+
+def _step(c: Candidates, rules: Rules, k: int, fed: np.ndarray | None) -> np.ndarray:
+    """γ_k, (N, 1) or (N, M); fed is needed where the step depends on it."""
+    size = c.step_size[:, None]
+    if rules.step == "scheduled":
+        return size * c.schedule[:, [k % c.schedule.shape[1]]]
+    if rules.step == "open-loop":
+        return size * open_loop(k)
+    if rules.step in ("adaptive", "l0-l1") and fed is not None:
+        norm = shapes.dual_norm(c.ball, fed)
+        size = size * norm
+        if rules.step == "l0-l1":
+            size = size / (shapes.smoothness(c)[:, None] + c.bend[:, None] * norm)
     return size
 
 
-def _noise(c: Candidates, k: int, luck: Luck) -> np.ndarray:
+def _noise(c: Candidates, k: int, luck: Luck | None) -> Callable[[np.ndarray], np.ndarray]:
+    """The stochastic gradient of step k as a function of the true one: of one sample, wherever it is taken."""
+    if luck is None:
+        return lambda gradient: gradient
     odds, spread = (c.first_odds, c.first_spread) if k == 0 else (c.odds, c.spread)
     p = odds[:, None, None]
-    return np.where(luck(k, p), -np.sqrt((1 - p) / p), np.sqrt(p / (1 - p))) * spread[:, None]
+    unit = np.where(luck(k, p), -np.sqrt((1 - p) / p), np.sqrt(p / (1 - p)))
+    if not c.relative.any():
+        return lambda gradient: gradient + unit * spread[:, None]
+    return lambda gradient: gradient + unit * (spread[:, None] + c.relative[:, None, None] * gradient)
 
 
 def _momentum(
-    c: Candidates, rules: Rules, buffer: np.ndarray | None, fresh: np.ndarray
+    c: Candidates, rules: Rules, buffer: np.ndarray | None, fresh: np.ndarray, before: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """The buffer, and what the oracle is fed."""
+    """The buffer, and what the oracle is fed. before: this sample's gradient at the point before."""
     if rules.momentum == "none":
         return None, fresh
     weight = c.alpha[:, None, None]
     if buffer is None:
         buffer = fresh if rules.start == "first gradient" else weight * fresh
+    elif rules.momentum == "storm" and before is not None:
+        buffer = (1 - weight) * (buffer + fresh - before) + weight * fresh
     else:
         buffer = (1 - weight) * buffer + weight * fresh
-    return buffer, buffer if rules.momentum == "ema" else (1 - weight) * buffer + weight * fresh
+    return buffer, (1 - weight) * buffer + weight * fresh if rules.momentum == "nesterov" else buffer
 
 
 def answer(c: Candidates, k: int, fed: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -11,16 +11,17 @@ import sympy as sp
 
 import bounds
 from bounds import evaluate
-from bounds.assumptions import Setting
+from bounds.assumptions import Setting, StartInside
 from bounds.layers import PER_LAYER, OverLayers
 from bounds.symbols import COLUMNS, alpha, b, c, delta, epsilon, eta, gamma
 from bounds.theorem import Theorem
 from experiments.expressions import parse, write
+from experiments.refutation.quantities import text_of
 from experiments.refutation.simulate import Rules
 
-MOMENTA = ("none", "ema", "nesterov")
-METRICS = ("mean", "minimum")
-STEPS = ("fixed", "adaptive", "layer-fixed", "layer-adaptive")
+MOMENTA = ("none", "ema", "nesterov", "storm")
+METRICS = ("mean", "minimum", "last")
+STEPS = ("fixed", "scheduled", "open-loop", "adaptive", "l0-l1", "layer-fixed", "layer-adaptive")
 BALLS = ("l-inf", "l2")
 KNOWN = {
     "initial_gap",
@@ -33,7 +34,17 @@ KNOWN = {
     "delta",
     "epsilon",
     "eta",
+    "mean_smoothness",
+    "mu",
+    "diameter",
+    "l0",
+    "l1",
+    "weight_decay",
+    "variation",
+    "peak",
+    "iterate_bound",
 }
+DECLARED = frozenset({"mu", "diameter", "l0", "l1"})  # what small instances declare beyond Δ, L, L̄ and σ
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,27 @@ class Target:
         symbols = self.theorem.claim.free_symbols
         return tuple(code for symbol, code in ((gamma, "step_size"), (alpha, "alpha")) if symbol in symbols)
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The code names of the constants of the claim, of its tuning and of its assumptions."""
+        theorem = self.theorem
+        return frozenset(evaluate.code_names(sp.Tuple(theorem.step, *theorem.tuning.values()))) | self.constants
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """The code names of those of the claim, and of the largest step that it allows where it limits it."""
+        limit, largest = self.theorem.step_at_most, set()
+        if limit is not None:
+            largest = {"step_size", *evaluate.code_names(limit)}
+        return frozenset({*self.theorem.constants, *largest})
+
     def bound(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
         """The claim at these constants; ∞ where the statement does not allow so large a step."""
         value = evaluate.value(self.theorem.claim, numbers)
-        largest = self.theorem.step_at_most
-        if largest is None:
+        if self.theorem.step_at_most is None:
             return value
-        return np.where(numbers["step_size"] <= evaluate.value(largest, numbers), value, np.inf)
+        largest = self.theorem.largest_step(numbers) * (1 + 1e-12)
+        return np.where(numbers["step_size"] <= largest, value, np.inf)
 
     def tuned(self, numbers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The parameters that the claim does not contain, as its tuning says; "step_size", "alpha"."""
@@ -77,8 +102,11 @@ class Target:
     @property
     def rules(self) -> Rules:
         """What the claim says about its runs."""
-        method = self.theorem.method
-        return Rules(method.momentum, method.start, method.step, self.theorem.metric.over)
+        method, metric = self.theorem.method, self.theorem.metric
+        inside = any(isinstance(a, StartInside) for a in self.theorem.assumes)
+        return Rules(
+            method.momentum, method.start, method.step, metric.over, text_of(metric.of_step), method.decay, inside
+        )
 
     def words(self) -> str:
         """The claim in one line."""
@@ -95,10 +123,7 @@ def target(theorem: Theorem) -> Target:
             raise ValueError(f"{about}: no attack knows the {what} {value!r}; known: {', '.join(known)}")
     if method.step not in STEPS:
         raise ValueError(f"{about}: no attack knows the step {method.step!r}; known: {', '.join(STEPS)}")
-    if theorem.metric.of_step != COLUMNS["gradient_norm"]:
-        raise ValueError(f"{about}: no attack measures {theorem.metric.words()}")
-    if method.decay:
-        raise ValueError(f"{about}: no attack has weight decay")
+    _refuse_metric(theorem, about)
     tunings = [value for symbol, value in theorem.tuning.items() if symbol not in claim.free_symbols]
     symbols = sp.Tuple(claim, *tunings).free_symbols
     if delta in symbols and symbols & {epsilon, eta, b, c}:
@@ -114,6 +139,16 @@ def target(theorem: Theorem) -> Target:
     _refuse_mixed_layers(theorem, about)
     stochastic, balls = (False, ()) if theorem.method.step.startswith("layer-") else _settings(theorem)
     return Target(theorem, errors, balls, stochastic)
+
+
+def _refuse_metric(theorem: Theorem, about: str) -> None:
+    """A metric that attacks do not measure."""
+    if theorem.method.step.startswith("layer-") and theorem.metric.of_step != COLUMNS["gradient_norm"]:
+        raise ValueError(f"{about}: no attack measures {theorem.metric.words()} of layers")
+    try:
+        text_of(theorem.metric.of_step)
+    except ValueError as error:
+        raise ValueError(f"{about}: {error}") from None
 
 
 def _refuse_mixed_layers(theorem: Theorem, about: str) -> None:
@@ -142,6 +177,9 @@ def _settings(theorem: Theorem) -> tuple[bool, tuple[str, ...]]:
                 start=method.start,
                 step=method.step,
                 decay=method.decay,
+                mean_smooth=True,
+                convex_in_ball=method.decay,
+                known=DECLARED,
             )
             reason = theorem.applies_to(setting)
             if reason:

@@ -16,11 +16,14 @@ import bounds
 from bounds.symbols import CONSTANTS, Delta, K, L, alpha, b, c, delta, gamma, rho, sigma
 from bounds.theorem import Theorem
 from experiments.attacks import catalogue
-from experiments.attacks.problem_runs import ProblemRuns, measure, problem_of
+from experiments.attacks.problem_runs import ProblemRuns
 from experiments.expressions import parse, write
-from experiments.refutation.candidates import Candidates, allowed, complete
+from experiments.refutation.candidates import Candidates, complete
 from experiments.refutation.case import case_of, case_of_record, load, save, target_of
+from experiments.refutation.dress import dressed
+from experiments.refutation.fairness import allowed
 from experiments.refutation.minimise import minimise
+from experiments.refutation.problem_case import measure, problem_of
 from experiments.refutation.replay import replay
 from experiments.refutation.report import show_case
 from experiments.refutation.score import Scored, bernstein, score
@@ -30,19 +33,7 @@ from experiments.refutation.simulate import Outcome
 from experiments.refutation.target import claimed, target
 from experiments.verdict import SLACK
 
-
-def attackable(theorem: Theorem) -> bool:
-    """Whether an attack knows the statement's method and metric; `lmo refute` says so where none does."""
-    try:
-        target(theorem)
-    except ValueError as error:
-        assert "cannot be attacked" in str(error)
-        return False
-    return True
-
-
-NAMES = [name for name, theorem in bounds.theorems.items() if attackable(theorem)]
-LABELS = {bounds.theorems[name].label for name in NAMES}
+NAMES = list(bounds.theorems)
 
 
 def found_in(proposed: Candidates, i: int, name: str) -> Found:
@@ -50,11 +41,15 @@ def found_in(proposed: Candidates, i: int, name: str) -> Found:
     return Found("test", one, score(one, target(bounds.theorems[name]), 32, 5), 32, 5)
 
 
+LEAST = {"frank-wolfe": 0.74}  # of its bound is reached; all others are attained, most of them by one exact step
+
+
 # What is attacked
 
 
-def test_the_statements_of_the_first_six_files_can_be_attacked() -> None:
-    assert {"D1", "D1-H", "D2", "S1", "S1-0", "S2"} <= LABELS
+def test_every_shipped_statement_can_be_attacked() -> None:
+    targets = {name: target(theorem) for name, theorem in bounds.theorems.items()}
+    assert all(aim.balls or aim.rules.step.startswith("layer-") for aim in targets.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,7 +58,7 @@ def test_a_right_theorem_survives(name: str) -> None:
     aim = target(bounds.theorems[name])
     state = search(aim, 1.0 if aim.balls else 3.0, seed=3)  # networks are run one by one
     assert not state.refuted
-    assert 0.9 < state.tightest <= 1 + SLACK  # the search is not asleep: all these bounds are attained at δ = 0
+    assert LEAST.get(name, 0.9) < state.tightest <= 1 + SLACK  # the search is not asleep
     assert {effort.runs > 0 for effort in state.efforts.values()} == {True}
 
 
@@ -78,6 +73,8 @@ def test_a_right_theorem_survives_for_long(name: str) -> None:
 @pytest.mark.parametrize("factor", [0.99, 0.5])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_lowered_bound_is_refuted(name: str, factor: float) -> None:
+    if factor > LEAST.get(name, 1):
+        pytest.skip("no run is known to come that near to it")
     theorem = bounds.theorems[name]
     state = search(target(replace(theorem, claim=factor * theorem.claim)), 20.0)
     assert state.violation is not None or state.record is not None
@@ -115,15 +112,15 @@ def test_the_simulator_is_a_loop_in_plain_python(name: str) -> None:
             proposed = attack.propose(aim, rng, steps, 6, [])
             if proposed is None:
                 continue
-            proposed = settle(proposed, aim, rng)
+            proposed = settle(dressed(proposed, aim, rng), aim, rng)
             for i in np.flatnonzero(allowed(proposed, aim))[:3]:
                 found = found_in(proposed, int(i), name)
                 case = case_of(found, aim)
                 again = replay(case)
                 assert again.broken == []
-                assert again.measured == pytest.approx(case.measured, rel=1e-9)
+                assert again.measured == pytest.approx(case.measured, rel=1e-9, abs=case.uncertainty)
                 assert again.bound == pytest.approx(case.bound, rel=1e-9)
-                assert again.measured <= again.bound * (1 + SLACK)
+                assert again.measured <= again.bound * (1 + SLACK) + again.uncertainty
                 seen += 1
     assert seen >= 20
 
@@ -175,7 +172,7 @@ def test_every_attack_proposes_instances_within_the_rules(attack) -> None:
             continue
         pool = [RANDOM.propose(aim, rng, 3, 5, [])] if attack.name == "evolution" else []
         proposed = attack.propose(aim, rng, 3, 64, pool)
-        assert allowed(proposed, aim).mean() > 0.5
+        assert allowed(settle(dressed(proposed, aim, rng), aim, rng), aim).mean() > 0.5
         used += 1
     assert used or not attack.small
 
@@ -318,7 +315,8 @@ def test_claims_survive_being_written_and_read(name: str) -> None:
         ("sqrt(x=1)", "not allowed"),
         ("L/0", "division by zero"),
         ("9**9**9", "exponent"),
-        ("L**K", "exponent"),
+        ("L**Delta", "exponent"),
+        ("2**2**K", "exponent"),
         ("sqrt(-1)", "not a finite real number"),
         ("1e999", "that large"),
         ("L +", "is no formula"),
@@ -335,10 +333,10 @@ def test_what_is_no_formula_is_refused(text: str, said: str) -> None:
 
 def test_claims_that_cannot_be_attacked_say_why() -> None:
     for wrong, said in (
-        (claimed("L1*Delta", "fixed-step"), "no attack knows the constant"),
+        (claimed("B*Delta", "fixed-step"), "no attack knows the constant"),
         (claimed("delta*b", "fixed-step"), "two models"),
         (replace(_d1, metric=replace(bounds.MEAN, over="median")), "knows the metric 'median'"),
-        (replace(_d1, method=replace(_d1.method, momentum="storm")), "knows the momentum 'storm'"),
+        (replace(_d1, method=replace(_d1.method, momentum="adam")), "knows the momentum 'adam'"),
         (replace(_d1, claim=sp.Integer(1), tuning={}), "no tuning"),
         (claimed("sqrt(2*Delta*L/K)", "layer-wise"), "every layer has its own L; write a sum"),
         (claimed("OverLayers(L)*gamma", "fixed-step"), "one step for all of them"),
