@@ -101,16 +101,25 @@ class OracleWithin:
 
 
 @dataclass(frozen=True)
-class HilbertAdditive:
-    """A Hilbert norm (ℓ2, Frobenius) and ‖d̂ − lmo(∇f)‖₂ ≤ δ at every step."""
+class AdditiveError:
+    """‖d̂ − lmo(∇f)‖ ≤ δ at every step, in the norm of the ball, for some exact minimiser."""
 
     needs: tuple[str, ...] = ("delta",)
 
     def holds_for(self, setting: Setting) -> str | None:
-        if not setting.hilbert:
-            return "the norm is not a Hilbert norm"
         additive = setting.error_model in ("exact", "additive")
         return None if additive else "the oracle promises no additive error δ"
+
+    def words(self) -> str:
+        return "‖d̂ − lmo‖ ≤ δ at every step, for some exact minimiser"
+
+
+@dataclass(frozen=True)
+class HilbertAdditive(AdditiveError):
+    """A Hilbert norm (ℓ2, Frobenius) and ‖d̂ − lmo(∇f)‖₂ ≤ δ at every step."""
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return super().holds_for(setting) if setting.hilbert else "the norm is not a Hilbert norm"
 
     def words(self) -> str:
         return "the norm is a Hilbert norm and ‖d̂ − lmo‖₂ ≤ δ at every step"

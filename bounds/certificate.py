@@ -13,6 +13,7 @@ from bounds import evaluate
 from bounds.inequalities import Inequality
 from bounds.layered_chain import LayeredTelescope
 from bounds.layers import PER_LAYER, OverLayers, summed
+from bounds.potential import PotentialTelescope
 from bounds.recursion import Recursion
 from bounds.run_columns import GAPS, Constants, Table, column
 from bounds.scheduled_chain import ScheduledTelescope
@@ -205,6 +206,9 @@ def budget(theorem: Theorem, columns: Table, constants: Constants, objective_las
         weight, _ = theorem.proof.closing.weighted(theorem.proof.step)
         weighted = on_run(OverLayers(weight * LAYER_COLUMNS["layer_gradient_norm"] ** 2), columns, constants)
         shares["Cauchy–Schwarz"] = weighted.mean(-1) / rate - powered.mean(-1)
+    if isinstance(theorem.proof.closing, PotentialTelescope):
+        for name, share in theorem.proof.closing.ends(theorem.proof.step, columns, constants).items():
+            shares[name] = shares.get(name, 0.0) + share / (steps * rate)
     if theorem.metric.over == "minimum":
         shares["minimum below average"] = powered.mean(-1) - powered.min(-1)
     open_bound = sum(_constant(term, constants) for term in derived.contributions.values())

@@ -66,8 +66,10 @@ class ScheduledTelescope:
         metric = sp.expand(self.of_step)
         rate = sp.cancel(-drop.coeff(g, 1) / metric.coeff(g, 1))
         memory_rate = sp.cancel(drop.coeff(e, 1) * gamma / gamma_k)
-        rest = averaged(drop + rate * metric - memory_rate * gamma_k / gamma * e)
-        left = (rest.free_symbols | rate.free_symbols | memory_rate.free_symbols) & STEP_VARIABLES
+        rest = sp.expand(drop + rate * metric - memory_rate * gamma_k / gamma * e)
+        varying = rest.free_symbols & STEP_VARIABLES - {gamma_k}  # before any average: γ_k·n is not γ·n on average
+        rest = rest if varying else averaged(rest)
+        left = varying | (rest.free_symbols | rate.free_symbols | memory_rate.free_symbols) & STEP_VARIABLES
         if left:
             names = ", ".join(sorted(map(str, left)))
             raise BrokenChain(f"the weighted slacks do not cancel: {names} remain in {sp.simplify(rest)}")

@@ -100,6 +100,7 @@ COLUMNS: dict[str, sp.Symbol] = {
     "objective_next": sp.Symbol("f_{k+1}", real=True),
     "step_size": sp.Symbol("gamma_k", positive=True),  # of this step; `gamma` is one for all steps, or their mean
     "gradient_norm": sp.Symbol("g", positive=True),
+    "gradient_norm_next": sp.Symbol("g_{k+1}", nonnegative=True),
     "fed_norm": sp.Symbol("m", nonnegative=True),
     "fed_alignment": sp.Symbol("a_m", real=True),
     "gradient_alignment": sp.Symbol("a_g", real=True),

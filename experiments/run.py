@@ -93,6 +93,8 @@ def run(
         objective, x_before = following, x
         if tick:
             tick()
+    if record == "all":
+        columns["gradient_norm_next"] = [*columns["gradient_norm"][1:], ball.dual_norm(problem.true_gradient(state.x))]
     table = {name: torch.stack(values, 1).cpu().numpy() for name, values in columns.items()}
     coordinates = {"seed": np.asarray(seeds), "objective_last": objective.cpu().numpy()}
     return dataset(table, coordinates, problem=problem.name, ball=ball.name, steps=steps)

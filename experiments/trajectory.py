@@ -17,6 +17,7 @@ COLUMNS = {
     "objective_next": "f(x_{k+1})",
     "step_size": "γ_k of x + γd̂; with a step per layer, the longest",
     "gradient_norm": "‖∇f(x_k)‖_*",
+    "gradient_norm_next": "‖∇f(x_{k+1})‖_*",
     "fed_norm": "‖m_k‖_*, m_k what the oracle is fed, its weights scaled to sum to 1",
     "fed_alignment": "⟨m_k, d̂_k⟩",
     "gradient_alignment": "⟨∇f(x_k), d̂_k⟩",

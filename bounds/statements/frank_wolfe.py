@@ -13,7 +13,7 @@ from bounds.inequalities import (
 from bounds.metric import LAST_BALL_GAP
 from bounds.recursion import OpenLoop
 from bounds.shape_assumptions import Convex
-from bounds.symbols import COLUMNS, K, L, b, c, gamma, lam
+from bounds.symbols import COLUMNS, K, L, b, gamma, lam
 from bounds.theorem import Theorem
 
 _share = 2 / (COLUMNS["index"] + 2)  # τ_k = λγ_k of x⁺ = (1 − τ_k)x + τ_k·d̂/λ
@@ -35,7 +35,7 @@ FrankWolfe = Theorem(
     tuning_is="given",
     tuned_value=2 * L * _diameter**2 / (K + 2),
     step=_step,
-    limits=(({b: 1, c: 1}, 8 * L / (lam**2 * (K + 2))), ({b: 1, K: 2}, 2 * L / lam**2)),
+    limits=(({b: 1}, 8 * L / (lam**2 * (K + 2))), ({b: 1, K: 2}, 2 * L / lam**2)),
     proof=Chain(
         step=(
             decayed_smoothness(_step),

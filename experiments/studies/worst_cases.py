@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+import bounds
 from experiments.problems.base import Problem
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.hard.cycles import long_cycle, two_cycle
@@ -36,15 +37,18 @@ ON_ONE_COORDINATE = ("washboard", "one-coordinate cycle")  # in every norm
 Setting = tuple[Problem, Oracle]
 
 
-def d1(delta: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """D1 in units of √(2LΔ/K) at γ = factor·√(2Δ/(LK))."""
-    return (1 / factor + factor * (1 + delta) ** 2) / (2 * (1 - delta))
+def in_units(name: str, delta: np.ndarray, factor: np.ndarray, steps: int) -> np.ndarray:
+    """A statement about a fixed step in units of √(2LΔ/K) at γ = factor·√(2Δ/(LK))."""
+    step_size = factor * (2 / steps) ** 0.5
+    constants = dict(initial_gap=1.0, smoothness=1.0, steps=steps, step_size=step_size, delta=delta)
+    return bounds.theorems[name].bound(**constants) / (2 / steps) ** 0.5
 
 
-def d1_a(delta: np.ndarray, factor: np.ndarray, steps: float = np.inf) -> np.ndarray:
-    """D1-A (paper_notes.md, Lower bounds) in the same units."""
-    curved = (1 + delta) * (2 + delta) / 2 + delta**2 / (4 * steps)
-    return (1 / factor + factor * curved) / (2 * (1 - delta))
+def gain(delta: float, steps: int) -> float:
+    """The tuned value of D1-A over that of D1."""
+    constants = dict(initial_gap=1.0, smoothness=1.0, steps=steps, delta=delta)
+    finer, plain = (float(bounds.theorems[name].tune(**constants).value) for name in ("additive-error", "fixed-step"))
+    return finer / plain
 
 
 def study(
@@ -70,8 +74,8 @@ def study(
                 ("norm", "construction", "delta", "factor"),
                 np.stack([plane, np.where(everywhere, plane, np.nan)]),
             ),
-            "d1": (("delta", "factor"), d1(delta, factor)),
-            "d1_a": (("delta", "factor"), d1_a(delta, factor, steps)),
+            "d1": (("delta", "factor"), in_units("fixed-step", delta, factor, steps)),
+            "d1_a": (("delta", "factor"), in_units("additive-error", delta, factor, steps)),
             "candidate": ("search_factor", _candidates(tick, patterns)),
             "d1_a_curve": ("delta_curve", ((2 + CURVE) / (2 + 2 * CURVE)) ** 0.5),
             "hilbert_curve": ("delta_curve", (1 - CURVE) ** 0.5 / (1 + CURVE) ** 1.5),
@@ -176,5 +180,9 @@ def _findings(table: xr.Dataset, spectral: float) -> list[Finding]:
     findings.append(
         Finding("largest average of a construction over D1-A at the same step", 1.0, above, bool(above <= 1))
     )
+    for delta in table["delta"].values:
+        expected, got = ((2 + delta) / (2 + 2 * delta)) ** 0.5, gain(float(delta), table.attrs["steps"])
+        text = f"δ = {delta:g}: tuned value of D1-A over that of D1, against √((2 + δ)/(2 + 2δ))"
+        findings.append(Finding(text, float(expected), got, bool(abs(got - expected) <= 1 / table.attrs["steps"])))
     text = "staircase on the diagonal, spectral norm: average over that in ℓ∞"
     return [*findings, Finding(text, 1.0, spectral, bool(abs(spectral - 1) <= 1e-9))]

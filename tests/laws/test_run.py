@@ -68,6 +68,7 @@ def test_columns_against_a_naive_run(momentum) -> None:
         }  # fmt: skip
         x = x + γ * d
         expected["objective_next"] = 0.5 * (x * (left @ x @ right)).sum()
+        expected["gradient_norm_next"] = nuclear(left @ x @ right)
         for name, value in expected.items():
             assert data[name].values[0, k] == pytest.approx(value, rel=1e-9, abs=1e-12), (name, k)
     assert set(data.data_vars) == {

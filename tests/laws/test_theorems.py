@@ -75,6 +75,9 @@ def slow(
             late = (b + c) / c * ρ * σ * ((α + α * (1 - α)) ** 2 + α * (1 - α) ** 4 / (2 - α)) ** 0.5
             drift = (b + c) * L * ν * γ * a * (1 - α) ** 2 / α
             return (Δ / (γ * K) + L * ν * γ * a * a / 2 + drift) / c + (1 - π) * late + π * memoryless
+        case "additive-error":  # a step costs ∫₀¹(1 − δ)ρt + 2δ·(3/8)ρ, ρ = Lγb; the last gradient Lw²/2, w = γδ/2
+            δ, ρ = b - 1, L * γ * b
+            return (Δ / (γ * K) + ρ * ((1 - δ) / 2 + 2 * δ * 3 / 8) + L * (γ * δ / 2) ** 2 / (2 * γ * K)) / (1 - δ)
         case "adaptive-step":
             return (2 * L * Δ / K) ** 0.5 * b / c
         case "star-convex":  # 1/Δ + K·c²/(2LR²b²), added step by step

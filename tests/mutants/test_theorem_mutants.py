@@ -72,7 +72,8 @@ def slack_mutants(theorem: Theorem) -> Iterator[tuple[str, Theorem]]:
     """An inequality weakened and the claim changed with it: the chain adds up, so only a run can tell."""
     for i in theorem.proof.step:
         changes = {
-            "size": lambda e: e.subs(b**2, b),
+            "size": lambda e: e.subs(b**2, b).subs(delta, delta / 2),
+            "path": lambda e: e.subs(L, L / 2),
             "smoothness": lambda e: e.subs({L: L / 2, L0: L0 / 2, L1: L1 / 2}, simultaneous=True),
             "alignment": lambda e: e.subs(c, (1 + c) / 2).subs(delta, delta / 2),
             "closeness": lambda e: e.subs(delta, delta / 2),

@@ -1,4 +1,4 @@
-"""D1-A (paper_notes.md, Lower bounds): a finer linear programme, runs, and random paths against its proof."""
+"""D1-A (paper_notes.md): a finer linear programme, runs, and random paths against its proof."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ import itertools
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
+import bounds
+from bounds import certificate
+from bounds.chain import BrokenChain
+from bounds.inequalities import Inequality, f, f_next, g
+from bounds.inequalities import n as length
+from bounds.potential import PotentialTelescope, additive_path, g_next
+from bounds.symbols import Delta, K, L, b, c, delta, gamma
+from experiments.problems.matrix_quadratic import MatrixQuadratic
+from experiments.run import run
+from experiments.settings import batch, entries
+from experiments.verdict import SLACK
 from experiments.worst_cases.pattern_search import search
 from experiments.worst_cases.patterns import Alphabet, Pattern
 from experiments.worst_cases.relaxation import Relaxation
+from lmo.balls import Spectral
+
+D1_A, D1 = bounds.theorems["D1-A"], bounds.theorems["D1"]
 
 
-def d1_a(delta: float, factor: float, steps: int) -> float:
+def d1_a(error: float, factor: float, steps: int) -> float:
     """In units of √(2LΔ/K) at γ = factor·√(2Δ/(LK))."""
-    first = 1 / (2 * (1 - delta) * factor)
-    return first + factor * ((1 + delta) * (2 + delta) / 4 + delta**2 / (8 * steps)) / (1 - delta)
+    first = 1 / (2 * (1 - error) * factor)
+    return first + factor * ((1 + error) * (2 + error) / 4 + error**2 / (8 * steps)) / (1 - error)
 
 
 def refined(relaxation: Relaxation, pattern: Pattern, parts: int) -> float:
@@ -91,3 +106,82 @@ def test_the_tuned_value_is_below_r_by_the_stated_factor(delta: float) -> None:
     r = (1 + delta) / (1 - delta)
     assert values.min() == pytest.approx(r * ((2 + delta) / (2 + 2 * delta)) ** 0.5, rel=1e-6)
     assert grid[values.argmin()] == pytest.approx((2 / ((1 + delta) * (2 + delta))) ** 0.5, rel=1e-3)
+
+
+def test_it_is_below_d1_by_this_much_at_every_number_of_steps() -> None:
+    additive = D1.claim.subs({b: 1 + delta, c: 1 - delta})
+    less = L * gamma * delta * (2 * K * (1 + delta) - delta) / (8 * K * (1 - delta))  # > 0 for K ≥ 1, 0 < δ < 1
+    assert sp.simplify(additive - D1_A.claim - less) == 0
+
+
+# The registered proof
+
+
+def test_what_can_be_along_a_step_is_the_integral_of_the_proof() -> None:
+    """The slack at numbers against a Riemann sum of −(1 − δ)(G − ρt) + 2δN, N the least of the two bounds."""
+    source, parts = np.random.default_rng(0), 20_000
+    t = (np.arange(parts) + 0.5) / parts
+    inequality = additive_path()
+    for _ in range(5):
+        error, step, smooth, size, here, start, end = source.uniform(0.05, 0.95, 7)
+        speed = smooth * step * size
+        there = here + source.uniform(-1, 1) * speed  # what smoothness allows
+        turned = np.where(t < 0.5, speed * t, (speed + there - here) / 2)
+        largest = step * (-(1 - error) * (here - speed * t) + 2 * error * turned).mean()
+        at = {delta: error, gamma: step, L: smooth, g: here, g_next: there, f: start, f_next: end, length: size}
+        assert float(inequality.slack.subs(at)) == pytest.approx(start + largest - end, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_closing_rule_is_the_best_that_follows_from_its_steps(seed: int) -> None:
+    """The largest average under the step inequalities and f_K ≥ g_K²/(2L), by linear programmes over g_K."""
+    source, steps = np.random.default_rng(seed), 5
+    rate, weight, rest, smooth, gap = source.uniform(0.2, 2, 5)
+    step = (Inequality("all", f - f_next - rate * g + weight * (g_next - g) + rest, sp.Integer(1), "planted"),)
+    derived = PotentialTelescope().close(step, None).value
+    claimed = float(derived.subs({K: steps, L: smooth, Delta: gap}))
+    rows, limits = [], []
+    for k in range(steps):  # A·g_k ≤ f_k − f_{k+1} + w(g_{k+1} − g_k) + R; columns f_0 … f_K, g_0 … g_K
+        row = np.zeros(2 * steps + 2)
+        row[[k, k + 1, steps + 1 + k, steps + 2 + k]] = -1, 1, rate + weight, -weight
+        rows.append(row)
+        limits.append(rest)
+    cost = np.r_[np.zeros(steps + 1), -np.full(steps, 1 / steps), 0.0]
+    found = []
+    for last in np.linspace(0, 4 * smooth * weight, 81):  # Lw among them
+        box = [(None, gap), *[(None, None)] * (steps - 1), (last**2 / (2 * smooth), None)]
+        best = linprog(cost, rows, limits, bounds=[*box, *[(0, None)] * steps, (last, last)])
+        found += [best.fun] if best.status == 0 else []  # else: so large a last gradient cannot be reached
+    assert -min(found) == pytest.approx(claimed, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("slack", "words"),
+    [
+        (f - f_next - g - gamma * (g_next - g), "not shown to be >= 0"),
+        (f - f_next + gamma * (g_next - g), "no multiple of g remain"),
+        (f - f_next - g + gamma * g_next**2, "do not cancel"),
+    ],
+)
+def test_steps_that_the_rule_cannot_close_are_refused(slack: sp.Expr, words: str) -> None:
+    with pytest.raises(BrokenChain, match=words):
+        PotentialTelescope().close((Inequality("one", slack, sp.Integer(1), "planted"),), None)
+
+
+def test_the_ends_of_a_run_give_away_what_they_must() -> None:
+    """Shares of the two ends are ≥ 0, that of the first gradient is w·g_0; a wrong L is named."""
+    ball, problem = Spectral(), MatrixQuadratic.of_the_table()
+    chosen = [e for e in entries(ball, (0.5,)) if e.label in ("exact", "inflate", "mixed")]
+    one = batch(D1_A, problem, ball, steps=40, seeds=1, chosen=chosen)
+    data = run(problem, one.method, steps=40, step_size=one.step_size, seeds=one.seeds)
+    for cell in one.cells:
+        mine = {str(name): v.values[cell.rows] for name, v in data.data_vars.items()}
+        constants, last = cell.constants, data["objective_last"].values[cell.rows]
+        shares = certificate.budget(D1_A, mine, constants, last)
+        assert shares["telescope"] >= -1e-12 and shares.get("last gradient", 0) >= 0 and "claim" not in shares
+        error, step = constants["delta"], constants["step_size"]
+        first = error * step / 2 * mine["gradient_norm"][0, 0] / (40 * step * (1 - error))
+        assert shares.get("first gradient", 0.0) == pytest.approx(first, rel=1e-12)
+        assert float(D1_A.metric.of(mine["gradient_norm"])[0]) <= float(D1_A.bound(**constants)) * (1 + SLACK)
+        half = certificate.first_violation(D1_A, mine, {**constants, "smoothness": constants["smoothness"] / 2})
+        assert (half is not None and half.inequality == "path") or cell.label != "exact"
