@@ -1,0 +1,252 @@
+"""Bracketing refinement of step size, or of step size and alpha, in log space: for many cells, one batch a round.
+
+All points of an axis lie on a lattice of logarithms whose spacing is that of the starting grid over a power of two. A
+cell has a smallest point and a spacing. A round asks for the neighbours of the smallest point (3, or 3×3) that are not
+known yet: at an end of the grid this extends it. When the smallest point has all its neighbours, the spacing is halved,
+until it is at most the resolution asked for; then the neighbourhood of `width` points on each side is filled in for
+the final fit and its bootstrap. Compass search with a stencil of all neighbours (Torczon, SIAM J. Optim. 7, 1997).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.statistics.checks import check_costs, check_count, check_positive
+from experiments.statistics.optimum import Optimum, best, seed_mean
+
+Index = tuple[int, ...]
+ROUNDING = 1e-9  # of a logarithm, at the ends of the domain
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One parameter: a geometric starting grid, how fine to go, and how far.
+
+    start, stop, count: the starting grid, 0 < start < stop. resolution: the ratio (> 1) of neighbouring points at which
+    refinement ends. extensions: how many points beyond each end of the starting grid may be asked. lowest, highest:
+    the domain (alpha: highest = 1), never asked outside; an optimum there is no fault of the grid.
+    """
+
+    start: float
+    stop: float
+    count: int
+    resolution: float = 1.1
+    extensions: int = 6
+    lowest: float = 0.0
+    highest: float = np.inf
+
+    def __post_init__(self) -> None:
+        for name in ("start", "stop", "resolution"):
+            check_positive(name, getattr(self, name))
+        check_count("count", self.count, at_least=3)
+        check_count("extensions", self.extensions, at_least=0)
+        if not self.start < self.stop:
+            raise ValueError(f"`start` must be below `stop`, got {self.start} and {self.stop}")
+        if self.resolution <= 1:
+            raise ValueError(f"`resolution` is a ratio of neighbouring points and must be > 1, got {self.resolution}")
+        if not (self.lowest <= self.start and self.stop <= self.highest):
+            raise ValueError(
+                f"the grid {self.start} … {self.stop} must lie in the domain {self.lowest} … {self.highest}"
+            )
+
+    @property
+    def coarse(self) -> float:
+        """The spacing of the starting grid, in natural logarithms."""
+        return float(np.log(self.stop / self.start)) / (self.count - 1)
+
+    @property
+    def halvings(self) -> int:
+        """How often the spacing is halved until it is at most log(resolution)."""
+        return max(0, int(np.ceil(np.log2(self.coarse / np.log(self.resolution)) - 1e-9)))
+
+    def log(self, index: np.ndarray, halvings: int) -> np.ndarray:
+        """Logarithms of lattice points; 0 is `stop`, so that an alpha of 1 is exactly 1."""
+        return np.log(self.stop) + np.asarray(index) * (self.coarse / 2**halvings)
+
+    def has(self, index: int, halvings: int) -> bool:
+        """Whether a lattice point lies in the domain (up to rounding)."""
+        log = float(self.log(np.array(index), halvings))
+        low = np.log(self.lowest) if self.lowest > 0 else -np.inf
+        return bool(low - ROUNDING <= log <= np.log(self.highest) + ROUNDING)
+
+
+def step_axis(start: float, stop: float, count: int, resolution: float = 1.1, extensions: int = 6) -> Axis:
+    """The axis of a step size: any positive number."""
+    return Axis(start, stop, count, resolution, extensions)
+
+
+def alpha_axis(start: float, count: int, resolution: float = 1.1, extensions: int = 6) -> Axis:
+    """The axis of alpha: from `start` to 1, which it never exceeds."""
+    return Axis(start, 1.0, count, resolution, extensions, highest=1.0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The final neighbourhoods: what `optimum.best`, `bootstrap.interval` and `quantities` take.
+
+    log_points: per axis (cells, 2·width + 1), NaN at the end where a cell has fewer. values: (cells, points…, seeds).
+    """
+
+    log_points: tuple[np.ndarray, ...]
+    values: np.ndarray
+
+
+class Bracket:
+    """An ask/tell search for `cells` cells at once, a pure function of what it was told.
+
+    `ask()` gives parameters to run, `tell(values)` takes their costs; repeat until `done`. Replaying the same values
+    gives the same questions (`replay`), so that a study which stores what it told can resume.
+    """
+
+    def __init__(self, cells: int, axes: Sequence[Axis], width: int = 2) -> None:
+        """cells: how many. axes: step size, or step size and alpha. width: of the final neighbourhood, >= 1."""
+        if len(axes) not in (1, 2) or not all(isinstance(axis, Axis) for axis in axes):
+            raise ValueError(f"`axes` must be 1 or 2 `Axis` (step size, alpha), got {axes!r}")
+        self.axes = tuple(axes)
+        self.cells = check_count("cells", cells, at_least=1)
+        self.width = check_count("width", width, at_least=1)
+        self._most = max(axis.halvings for axis in axes)
+        self._seeds: int | None = None
+        start = [_starting(axis, self._most) for axis in axes]
+        self._asked = [list(itertools.product(*start)) for _ in range(cells)]
+        self._cells = [_Cell(self.axes, self._most, self.width) for _ in range(cells)]
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to ask."""
+        return not any(self._asked)
+
+    @property
+    def limit_hit(self) -> np.ndarray:
+        """(cells, axes): whether the smallest point stands where only the limit of extensions stops the search."""
+        return np.array([cell.limit_hit() for cell in self._cells])
+
+    def ask(self) -> np.ndarray:
+        """(cells, points, axes): the parameters of the next batch; NaN where a cell asks for fewer points."""
+        most = max(map(len, self._asked))
+        points = np.full((self.cells, most, len(self.axes)), np.nan)
+        for i, asked in enumerate(self._asked):
+            if asked:
+                points[i, : len(asked)] = self._points(np.array(asked))
+        return points
+
+    def tell(self, values: np.ndarray) -> None:
+        """values: (cells, points, seeds), the costs of the points last asked; what stands at a NaN point is ignored.
+
+        Raises:
+            ValueError: another shape, another number of seeds than before, or nothing was asked.
+        """
+        array = check_costs("values", values, 3)
+        expected = (self.cells, max(map(len, self._asked)))
+        if self.done:
+            raise ValueError("the search is done: nothing was asked")
+        if array.shape[:2] != expected or array.ndim != 3:
+            raise ValueError(f"`values` must have shape {(*expected, 'seeds')}, got {array.shape}")
+        if self._seeds not in (None, array.shape[2]):
+            raise ValueError(f"`values` must have {self._seeds} seeds as before, got {array.shape[2]}")
+        self._seeds = array.shape[2]
+        for i, (cell, asked) in enumerate(zip(self._cells, self._asked, strict=True)):
+            cell.learn(asked, array[i])
+            self._asked[i] = cell.questions()
+
+    @classmethod
+    def replay(cls, cells: int, axes: Sequence[Axis], told: Iterable[np.ndarray], width: int = 2) -> Bracket:
+        """The search after it was told these values, in this order."""
+        search = cls(cells, axes, width)
+        for values in told:
+            search.tell(values)
+        return search
+
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """All points (cells, points, axes) and costs (cells, points, seeds) so far, NaN where a cell has fewer."""
+        most = max(len(cell.costs) for cell in self._cells)
+        points = np.full((self.cells, most, len(self.axes)), np.nan)
+        values = np.full((self.cells, most, self._seeds or 1), np.nan)
+        for i, cell in enumerate(self._cells):
+            order = sorted(cell.costs)
+            if order:
+                points[i, : len(order)] = self._points(np.array(order))
+                values[i, : len(order)] = [cell.costs[index] for index in order]
+        return points, values
+
+    def window(self) -> Window:
+        """The neighbourhoods of the smallest points at the finest spacing; `ValueError` before the search is done."""
+        if not self.done:
+            raise ValueError("the search is not done; ask and tell until `done`")
+        size, seeds = 2 * self.width + 1, self._seeds or 1
+        logs = tuple(np.full((self.cells, size), np.nan) for _ in self.axes)
+        values = np.full((self.cells, *(size,) * len(self.axes), seeds), np.nan)
+        for i, cell in enumerate(self._cells):
+            ranges = cell.block(self.width)
+            for axis, log, indices in zip(self.axes, logs, ranges, strict=True):
+                log[i, : len(indices)] = axis.log(np.array(indices), self._most)
+            for place in itertools.product(*(range(len(indices)) for indices in ranges)):
+                at = tuple(indices[p] for indices, p in zip(ranges, place, strict=True))
+                values[(i, *place)] = cell.costs[at]
+        return Window(logs, values)
+
+    def optimum(self) -> Optimum:
+        """The refined optimum of every cell; its `edge` and `index` are those of the final neighbourhood."""
+        window = self.window()
+        return best(window.values, window.log_points)
+
+    def _points(self, indices: np.ndarray) -> np.ndarray:
+        columns = [axis.stop * np.exp(indices[:, i] * axis.coarse / 2**self._most) for i, axis in enumerate(self.axes)]
+        return np.stack(columns, -1)
+
+
+class _Cell:
+    """What one cell knows, on the finest lattice."""
+
+    def __init__(self, axes: tuple[Axis, ...], most: int, width: int) -> None:
+        self.axes, self.most, self.width = axes, most, width
+        self.costs: dict[Index, np.ndarray] = {}
+        self.means: dict[Index, float] = {}
+        self.halved = 0
+
+    def learn(self, asked: list[Index], values: np.ndarray) -> None:
+        means = seed_mean(values)
+        for index, value, mean in zip(asked, values, means, strict=False):
+            self.costs[index], self.means[index] = value, float(mean)
+
+    def questions(self) -> list[Index]:
+        """The points to ask next; none when the cell is done. Ties go to the smallest index, whatever was told first."""
+        while True:
+            fine = self.halved == self.most
+            wanted = itertools.product(*self.block(self.width if fine else 1))
+            missing = [index for index in wanted if index not in self.costs]
+            if missing or fine:
+                return missing
+            self.halved += 1
+
+    def block(self, width: int) -> list[list[int]]:
+        """Per axis the lattice points within `width` spacings of the smallest point that may be asked."""
+        return [[k for k in around if self._allowed(i, k)] for i, around in enumerate(self._around(width))]
+
+    def limit_hit(self) -> list[bool]:
+        """Per axis, whether a direct neighbour of the smallest point is in the domain but beyond the extensions."""
+        if not self.means:
+            return [False] * len(self.axes)
+        return [
+            any(not self._allowed(i, k) and self.axes[i].has(k, self.most) for k in around)
+            for i, around in enumerate(self._around(1))
+        ]
+
+    def _around(self, width: int) -> list[list[int]]:
+        centre = min(self.means, key=lambda index: (self.means[index], index))
+        spacings = [2 ** max(self.most - self.halved, self.most - axis.halvings) for axis in self.axes]
+        steps = range(-width, width + 1)
+        return [[c + step * spacing for step in steps] for c, spacing in zip(centre, spacings, strict=True)]
+
+    def _allowed(self, i: int, index: int) -> bool:
+        axis, unit = self.axes[i], 2**self.most
+        within = -(axis.count - 1 + axis.extensions) * unit <= index <= axis.extensions * unit
+        return within and axis.has(index, self.most)
+
+
+def _starting(axis: Axis, most: int) -> list[int]:
+    return [-k * 2**most for k in range(axis.count - 1, -1, -1)]
