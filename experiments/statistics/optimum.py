@@ -72,18 +72,18 @@ def best(values: np.ndarray, log_points: LogPoints) -> Optimum:
 def of_means(means: np.ndarray, log_points: LogPoints) -> Optimum:
     """`best` for means over seeds, (cells…, points) or (cells…, points of step, points of alpha)."""
     axes = check_log_points(log_points)
-    means, axes, counts = _aligned(means, axes)
+    means, full, counts = _aligned(means, axes)
     cells = means.shape[: means.ndim - len(axes)]
     flat = means.reshape(*cells, -1)
     smallest = np.argmin(flat, -1)
     index = np.stack(np.unravel_index(smallest, means.shape[len(cells) :]), -1)
     lowest = np.take_along_axis(flat, smallest[..., None], -1)[..., 0]
-    at = np.stack([_take(axis, index[..., i]) for i, axis in enumerate(axes)], -1)
+    at = np.stack([_take(axis, index[..., i]) for i, axis in enumerate(full)], -1)
     at = np.where(np.isfinite(lowest)[..., None], at, np.nan)
     last = np.stack(counts, -1) - 1
     edge = np.where(index == 0, -1, np.where(index == last, 1, 0))
     edge = np.where((last == 0) & (index == 0), 0, edge)  # an axis of one point is fixed, not searched
-    return _refine(means, axes, last, index, edge, at, lowest)
+    return _refine(means, full, last, index, edge, at, lowest)
 
 
 def _refine(

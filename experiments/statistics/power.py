@@ -27,6 +27,9 @@ from experiments.statistics.checks import (
 from experiments.statistics.optimum import best
 
 MOST_SEEDS = 10**7
+FLAT = "not resolvable: the curvature at the optimum is not significantly positive"
+
+Cell = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ def pilot(values: np.ndarray, log_points: LogPoints, level: float = 0.95) -> Pil
 
 
 def smallest_effect(spread: float, seeds: int, level: float = 0.95, power: float = 0.8) -> Answer:
-    """The smallest log ratio that an interval of `level` tells from 0 with chance `power`: (t_{…} + t_{power})·spread/√n.
+    """The smallest log ratio that an interval of `level` tells from 0 with chance `power`.
+
+    (t_{(1 + level)/2} + t_{power})·spread/√n, Student with n − 1 degrees of freedom.
 
     Args:
         spread: standard deviation over seeds of the moves (`spread_of_ratio`, `spread_of_value`); NaN: not resolvable.
@@ -132,9 +137,7 @@ def seeds_needed(spread: float, effect: float, level: float = 0.95, power: float
     return Answer(True, effect, high, text)
 
 
-def spread_of_ratio(
-    about: Pilot, cell: tuple[int, ...], baseline: tuple[int, ...] | None = None, axis: int = 0
-) -> float:
+def spread_of_ratio(about: Pilot, cell: Cell, baseline: Cell | None = None, axis: int = 0) -> float:
     """sd over seeds of the log ratio of two cells' best step (axis 0) or alpha (axis 1), paired; NaN: not resolvable.
 
     baseline None: a second cell with independent noise of the same size, √2 times the cell's own: no pairing known.
@@ -143,7 +146,7 @@ def spread_of_ratio(
     return _paired(own, None if baseline is None else about.moves[baseline][axis])
 
 
-def spread_of_value(about: Pilot, cell: tuple[int, ...], baseline: tuple[int, ...] | None = None) -> float:
+def spread_of_value(about: Pilot, cell: Cell, baseline: Cell | None = None) -> float:
     """sd over seeds of the log ratio of two cells' best values, paired; as `spread_of_ratio`."""
     return _paired(about.value_moves[cell], None if baseline is None else about.value_moves[baseline])
 
@@ -184,6 +187,4 @@ def _unknown(spread: float) -> bool:
 
 
 def _not_resolvable(seeds: int) -> Answer:
-    return Answer(
-        False, float("inf"), seeds, "not resolvable: the curvature at the optimum is not significantly positive"
-    )
+    return Answer(False, float("inf"), seeds, FLAT)

@@ -214,7 +214,7 @@ class _Cell:
             self.costs[index], self.means[index] = value, float(mean)
 
     def questions(self) -> list[Index]:
-        """The points to ask next; none when the cell is done. Ties go to the smallest index, whatever was told first."""
+        """The points to ask next; none when the cell is done."""
         while True:
             fine = self.halved == self.most
             wanted = itertools.product(*self.block(self.width if fine else 1))
@@ -237,6 +237,7 @@ class _Cell:
         ]
 
     def _around(self, width: int) -> list[list[int]]:
+        # ties go to the smallest index, whatever was told first
         centre = min(self.means, key=lambda index: (self.means[index], index))
         spacings = [2 ** max(self.most - self.halved, self.most - axis.halvings) for axis in self.axes]
         steps = range(-width, width + 1)

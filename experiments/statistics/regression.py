@@ -38,7 +38,7 @@ def from_errors(log_x: np.ndarray, log_y: np.ndarray, errors: np.ndarray, level:
     """The power law through points with independent normal errors.
 
     Args:
-        log_x: (points,), at least two different. log_y: (cells…, points). errors: standard errors of log_y, > 0, finite.
+        log_x: (points,), at least two different. log_y: (cells…, points). errors: standard errors of log_y, > 0.
 
     Raises:
         TypeError, ValueError: shapes that do not fit, errors that are not positive.

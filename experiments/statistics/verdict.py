@@ -1,11 +1,13 @@
 """A measured exponent or log ratio against a predicted one: exactly one of four verdicts.
 
-| verdict | when, with signs such that the prediction p is > 0 |
-|---|---|
-| points the other way | the interval lies below 0 |
-| appears as predicted | the interval contains p and lies above 0 |
-| undecided | it contains 0 and p; or it contains 0 and reaches below −p (too wide for "no shift"); or p is smaller than what the study resolves; or the measured value exceeds its bound |
-| upper bound only | the rest: no shift of the predicted size either way, or one of the predicted sign and another size, while the bound on the value holds |
+With signs such that the prediction p is > 0:
+
+- points the other way: the interval lies below 0;
+- appears as predicted: the interval contains p and lies above 0;
+- undecided: it contains 0 and p; or it contains 0 and reaches −p (too wide to say "no shift"); or p is smaller than
+  what the study resolves; or the measured value exceeds its bound;
+- upper bound only, the rest: no shift of the predicted size either way, or one of the predicted sign and another size,
+  while the bound on the value holds.
 
 A shift of the predicted sign that is larger than predicted is "upper bound only": the statement holds, its exponent is
 not that of the runs; the reason says which. For a prediction of 0 (no shift): as predicted if the interval contains 0
@@ -90,9 +92,8 @@ def _checked(
     try:
         numbers = tuple(float(x) for x in (low, high, predicted, resolvable))
     except (TypeError, ValueError):
-        raise TypeError(
-            f"interval, prediction and resolvable effect must be numbers, got {(low, high, predicted, resolvable)!r}"
-        ) from None
+        given = (low, high, predicted, resolvable)
+        raise TypeError(f"interval, prediction and resolvable effect must be numbers, got {given!r}") from None
     low, high, predicted, resolvable = numbers
     if not low <= high:
         raise ValueError(f"`low` <= `high` must hold and neither be NaN, got {low} and {high}")

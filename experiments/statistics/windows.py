@@ -11,8 +11,10 @@ from experiments.statistics.checks import LogPoints, check_log_points
 def fits(values: np.ndarray, log_points: LogPoints, index: np.ndarray) -> tuple[parabola.Quadratic, parabola.Quadratic]:
     """Quadratics of every seed (cells…, seeds) and of the mean (cells…) on the window around `index` (cells…, axes).
 
-    Where an axis has fewer than three points or a run diverged, what is returned there has no meaning; `Optimum.refined`
-    says where it has.
+    Where a run of the window diverged, what is returned has no meaning: `Optimum.refined` is false there.
+
+    Raises:
+        ValueError: an axis with fewer than three points.
     """
     axes = check_log_points(log_points)
     cells = index.shape[:-1]
