@@ -68,7 +68,7 @@ def minimiser(quadratic: Quadratic, low: np.ndarray, high: np.ndarray) -> tuple[
     """
     h = quadratic.hessian
     if h.shape[-1] == 1:
-        convex = h[..., 0, 0] > 0
+        convex: np.ndarray = h[..., 0, 0] > 0
         away = -quadratic.slope / np.where(convex, h[..., 0, 0], 1)[..., None]
         return np.clip(quadratic.centre + away, low, high), convex
     convex = (h[..., 0, 0] > 0) & np.asarray(np.linalg.det(h) > 0)

@@ -30,7 +30,8 @@ def log_ratios(statistic: Statistic, axis: int, baseline: int = 0) -> Statistic:
 
     def paired(means: np.ndarray) -> np.ndarray:
         found = statistic(means)
-        return found - np.take(found, [baseline], axis=axis + 1)
+        with np.errstate(invalid="ignore"):  # inf − inf: both diverged, the ratio is unknown (NaN)
+            return found - np.take(found, [baseline], axis=axis + 1)
 
     return paired
 
@@ -51,7 +52,8 @@ def log_regret(log_points: LogPoints, axis: int, baseline: int = 0) -> Statistic
     """(batch, cells…): log of the cost at the baseline cell's optimum over the cost at the cell's own.
 
     axis, baseline: as in `log_ratios`; what a user pays who keeps the tuning of δ = 0. The cost between grid points is
-    the quadratic interpolation through the nearest three (3×3) points; inf where one of these diverged.
+    the quadratic interpolation through the nearest three (3×3) points; inf where one of these diverged, and where the
+    baseline's optimum is outside the cell's grid: then run it (`log_regret_of_runs`).
     """
     axes = check_log_points(log_points)
 
@@ -59,11 +61,33 @@ def log_regret(log_points: LogPoints, axis: int, baseline: int = 0) -> Statistic
         own = of_means(means, log_points)
         kept = np.take(own.log_point, [baseline], axis=axis + 1)
         cost = interpolated(means, axes, np.broadcast_to(kept, own.log_point.shape))
-        if (own.value <= 0).any():
-            raise ValueError("regret is a ratio of positive costs; some are <= 0")
-        return np.log(np.maximum(cost / np.where(np.isfinite(own.value), own.value, np.nan), 1.0))
+        return _log_excess(cost, own.value)
 
     return regret
+
+
+def log_regret_of_runs(log_points: LogPoints) -> Statistic:
+    """(batch, cells…): the same where the kept tuning was run itself.
+
+    The means are (batch, cells…, points + 1): the points of the grid (of two axes: raveled), then the kept tuning's.
+    """
+    axes = check_log_points(log_points)
+    shape = [axis.shape[-1] for axis in axes]
+
+    def regret(means: np.ndarray) -> np.ndarray:
+        if means.shape[-1] != np.prod(shape) + 1:
+            raise ValueError(f"`values` must have {np.prod(shape)} points of the grid and one more, got {means.shape}")
+        own = of_means(means[..., :-1].reshape(*means.shape[:-1], *shape), log_points).value
+        return _log_excess(means[..., -1], own)
+
+    return regret
+
+
+def _log_excess(kept: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """log max(1, kept/own); NaN where the cell's own value is infinite."""
+    if (own <= 0).any():
+        raise ValueError("regret is a ratio of positive costs; some are <= 0")
+    return np.log(np.maximum(kept / np.where(np.isfinite(own), own, np.nan), 1.0))
 
 
 def interpolated(means: np.ndarray, axes: tuple[np.ndarray, ...], at: np.ndarray) -> np.ndarray:

@@ -15,73 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.statistics.checks import check_costs, check_count, check_positive
-from experiments.statistics.optimum import Optimum, best, seed_mean
-
-Index = tuple[int, ...]
-ROUNDING = 1e-9  # of a logarithm, at the ends of the domain
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One parameter: a geometric starting grid, how fine to go, and how far.
-
-    start, stop, count: the starting grid, 0 < start < stop. resolution: the ratio (> 1) of neighbouring points at which
-    refinement ends. extensions: how many points beyond each end of the starting grid may be asked. lowest, highest:
-    the domain (alpha: highest = 1), never asked outside; an optimum there is no fault of the grid.
-    """
-
-    start: float
-    stop: float
-    count: int
-    resolution: float = 1.1
-    extensions: int = 6
-    lowest: float = 0.0
-    highest: float = np.inf
-
-    def __post_init__(self) -> None:
-        for name in ("start", "stop", "resolution"):
-            check_positive(name, getattr(self, name))
-        check_count("count", self.count, at_least=3)
-        check_count("extensions", self.extensions, at_least=0)
-        if not self.start < self.stop:
-            raise ValueError(f"`start` must be below `stop`, got {self.start} and {self.stop}")
-        if self.resolution <= 1:
-            raise ValueError(f"`resolution` is a ratio of neighbouring points and must be > 1, got {self.resolution}")
-        if not (self.lowest <= self.start and self.stop <= self.highest):
-            raise ValueError(
-                f"the grid {self.start} … {self.stop} must lie in the domain {self.lowest} … {self.highest}"
-            )
-
-    @property
-    def coarse(self) -> float:
-        """The spacing of the starting grid, in natural logarithms."""
-        return float(np.log(self.stop / self.start)) / (self.count - 1)
-
-    @property
-    def halvings(self) -> int:
-        """How often the spacing is halved until it is at most log(resolution)."""
-        return max(0, int(np.ceil(np.log2(self.coarse / np.log(self.resolution)) - 1e-9)))
-
-    def log(self, index: np.ndarray, halvings: int) -> np.ndarray:
-        """Logarithms of lattice points; 0 is `stop`, so that an alpha of 1 is exactly 1."""
-        return np.log(self.stop) + np.asarray(index) * (self.coarse / 2**halvings)
-
-    def has(self, index: int, halvings: int) -> bool:
-        """Whether a lattice point lies in the domain (up to rounding)."""
-        log = float(self.log(np.array(index), halvings))
-        low = np.log(self.lowest) if self.lowest > 0 else -np.inf
-        return bool(low - ROUNDING <= log <= np.log(self.highest) + ROUNDING)
-
-
-def step_axis(start: float, stop: float, count: int, resolution: float = 1.1, extensions: int = 6) -> Axis:
-    """The axis of a step size: any positive number."""
-    return Axis(start, stop, count, resolution, extensions)
-
-
-def alpha_axis(start: float, count: int, resolution: float = 1.1, extensions: int = 6) -> Axis:
-    """The axis of alpha: from `start` to 1, which it never exceeds."""
-    return Axis(start, 1.0, count, resolution, extensions, highest=1.0)
+from experiments.statistics.checks import check_costs, check_count
+from experiments.statistics.lattice import Axis
+from experiments.statistics.neighbourhood import Cell
+from experiments.statistics.optimum import Optimum, best
 
 
 @dataclass(frozen=True)
@@ -111,9 +48,9 @@ class Bracket:
         self.width = check_count("width", width, at_least=1)
         self._most = max(axis.halvings for axis in axes)
         self._seeds: int | None = None
-        start = [_starting(axis, self._most) for axis in axes]
+        start = [axis.starting(self._most) for axis in axes]
         self._asked = [list(itertools.product(*start)) for _ in range(cells)]
-        self._cells = [_Cell(self.axes, self._most, self.width) for _ in range(cells)]
+        self._cells = [Cell(self.axes, self._most, self.width) for _ in range(cells)]
 
     @property
     def done(self) -> bool:
@@ -197,57 +134,3 @@ class Bracket:
     def _points(self, indices: np.ndarray) -> np.ndarray:
         columns = [axis.stop * np.exp(indices[:, i] * axis.coarse / 2**self._most) for i, axis in enumerate(self.axes)]
         return np.stack(columns, -1)
-
-
-class _Cell:
-    """What one cell knows, on the finest lattice."""
-
-    def __init__(self, axes: tuple[Axis, ...], most: int, width: int) -> None:
-        self.axes, self.most, self.width = axes, most, width
-        self.costs: dict[Index, np.ndarray] = {}
-        self.means: dict[Index, float] = {}
-        self.halved = 0
-
-    def learn(self, asked: list[Index], values: np.ndarray) -> None:
-        means = seed_mean(values)
-        for index, value, mean in zip(asked, values, means, strict=False):
-            self.costs[index], self.means[index] = value, float(mean)
-
-    def questions(self) -> list[Index]:
-        """The points to ask next; none when the cell is done."""
-        while True:
-            fine = self.halved == self.most
-            wanted = itertools.product(*self.block(self.width if fine else 1))
-            missing = [index for index in wanted if index not in self.costs]
-            if missing or fine:
-                return missing
-            self.halved += 1
-
-    def block(self, width: int) -> list[list[int]]:
-        """Per axis the lattice points within `width` spacings of the smallest point that may be asked."""
-        return [[k for k in around if self._allowed(i, k)] for i, around in enumerate(self._around(width))]
-
-    def limit_hit(self) -> list[bool]:
-        """Per axis, whether a direct neighbour of the smallest point is in the domain but beyond the extensions."""
-        if not self.means:
-            return [False] * len(self.axes)
-        return [
-            any(not self._allowed(i, k) and self.axes[i].has(k, self.most) for k in around)
-            for i, around in enumerate(self._around(1))
-        ]
-
-    def _around(self, width: int) -> list[list[int]]:
-        # ties go to the smallest index, whatever was told first
-        centre = min(self.means, key=lambda index: (self.means[index], index))
-        spacings = [2 ** max(self.most - self.halved, self.most - axis.halvings) for axis in self.axes]
-        steps = range(-width, width + 1)
-        return [[c + step * spacing for step in steps] for c, spacing in zip(centre, spacings, strict=True)]
-
-    def _allowed(self, i: int, index: int) -> bool:
-        axis, unit = self.axes[i], 2**self.most
-        within = -(axis.count - 1 + axis.extensions) * unit <= index <= axis.extensions * unit
-        return within and axis.has(index, self.most)
-
-
-def _starting(axis: Axis, most: int) -> list[int]:
-    return [-k * 2**most for k in range(axis.count - 1, -1, -1)]
