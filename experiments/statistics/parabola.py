@@ -68,14 +68,14 @@ def minimiser(quadratic: Quadratic, low: np.ndarray, high: np.ndarray) -> tuple[
     """
     h = quadratic.hessian
     if h.shape[-1] == 1:
-        convex: np.ndarray = h[..., 0, 0] > 0
+        convex = h[..., 0, 0] > 0
         away = -quadratic.slope / np.where(convex, h[..., 0, 0], 1)[..., None]
         return np.clip(quadratic.centre + away, low, high), convex
-    convex = (h[..., 0, 0] > 0) & np.asarray(np.linalg.det(h) > 0)
+    convex = (h[..., 0, 0] > 0) & (np.linalg.det(h) > 0)
     safe = np.where(convex[..., None, None], h, np.eye(2))
     inner = quadratic.centre - np.linalg.solve(safe, quadratic.slope[..., None])[..., 0]
-    inside = ((inner >= low) & (inner <= high)).all(-1)
-    candidates = [np.where(inside[..., None], inner, low)]
+    inside = ((inner >= low) & (inner <= high)).all(-1, keepdims=True)
+    candidates = [np.where(inside, inner, low)]
     for axis in (0, 1):
         for side in (low, high):
             point = quadratic.centre.copy()
