@@ -10,6 +10,7 @@ and neither does this module: "not resolvable".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,15 +73,17 @@ def pilot(values: np.ndarray, log_points: LogPoints, level: float = 0.95) -> Pil
     Args:
         values: (cells…, points, seeds) or (cells…, points of step, points of alpha, seeds), positive costs; the points
             near the optimum have the spacing that the study will end with (it enters the noise).
-        level: of the one-sided test of the curvature (Student, n − 1 degrees of freedom).
+        level: of the one-sided test of the curvature (Student, n − 1 degrees of freedom), shared over all windows of
+            the grid (Bonferroni): the window around the smallest of equal costs has a positive curvature by selection.
 
     Raises:
         TypeError, ValueError: bad shapes, fewer than 3 seeds.
     """
     axes = check_log_points(log_points)
     values = check_costs("values", values, len(axes) + 1)
-    if values.shape[-1] < 3:
-        raise ValueError(f"a pilot needs at least 3 seeds, got {values.shape[-1]}")
+    seeds = values.shape[-1]
+    if seeds < 3:
+        raise ValueError(f"a pilot needs at least 3 seeds, got {seeds}")
     check_fraction("level", level)
     found = best(values, log_points)
     single, mean = windows.fits(values, log_points, found.index)
@@ -88,8 +91,9 @@ def pilot(values: np.ndarray, log_points: LogPoints, level: float = 0.95) -> Pil
     eigenvalues, vectors = np.linalg.eigh(np.where(usable[..., None, None], mean.hessian, np.eye(len(axes))))
     weakest = vectors[..., 0]
     bends = np.einsum("...i,...sij,...j->...s", weakest, single.hessian, weakest)
-    error = bends.std(-1, ddof=1) / np.sqrt(bends.shape[-1])
-    resolvable = usable & (eigenvalues[..., 0] > student.ppf(level, bends.shape[-1] - 1) * error)
+    error = bends.std(-1, ddof=1) / np.sqrt(seeds)
+    tries = math.prod(max(1, axis.shape[-1] - 2) for axis in axes)
+    resolvable = usable & (eigenvalues[..., 0] > student.ppf(1 - (1 - level) / tries, seeds - 1) * error)
     at = np.where(usable[..., None], found.log_point, 0.0)
     slopes = single.slope_at(at[..., None, :])
     safe = np.where(resolvable[..., None, None], mean.hessian, np.eye(len(axes)))
