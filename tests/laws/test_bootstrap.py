@@ -44,7 +44,13 @@ def test_ends_against_scipy(method: str) -> None:
     found = interval(data[None], means, count, 0.9, method=method)
     expanded = 1 - 2 * stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf(0.05, n - 1))
     there = stats.bootstrap(
-        (data,), np.mean, n_resamples=count, batch=20_000, confidence_level=expanded, method=method, rng=np.random.default_rng(1)
+        (data,),
+        np.mean,
+        n_resamples=count,
+        batch=20_000,
+        confidence_level=expanded,
+        method=method,
+        rng=np.random.default_rng(1),
     ).confidence_interval
     error = found.standard_error[0]
     assert found.low[0] == pytest.approx(there.low, abs=0.06 * error)
@@ -90,7 +96,7 @@ def test_wrong_levels_are_caught(intervals: list[Interval]) -> None:
 
 
 def test_few_seeds_need_the_expanded_level() -> None:
-    """The mean of 5 normal numbers: the interval has Student's width; a plain percentile covers far less than it says."""
+    """Means of 5 normal numbers: the interval has Student's width; a plain percentile covers less than said."""
     values, hits, plain = np.random.default_rng(3).normal(size=(4000, 5)), 0, 0
     found = interval(values, means, 2000, 0.95, method="percentile")
     hits = int(((found.low <= 0) & (found.high >= 0)).sum())
@@ -118,7 +124,7 @@ def test_no_optimum_is_no_knowledge() -> None:
 
 
 def test_regret_against_the_curve() -> None:
-    """log f₁(argmin f₀) − log min f₁, and the same from runs at the kept tuning; nothing is regretted at the baseline."""
+    """log f₁(argmin f₀) − log min f₁, also from runs at the kept tuning; the baseline regrets nothing."""
     logs = np.linspace(-2, 2, 41)
     centres, noise = np.array([0.0, 0.7]), 0.1 * RNG.normal(size=(1, 1, 8))
     values = 2 + (logs[None, :, None] - centres[:, None, None] - noise) ** 2
@@ -136,7 +142,10 @@ def test_regret_against_the_curve() -> None:
 def test_regret_of_two_parameters() -> None:
     x, y = np.linspace(-2, 2, 21), np.linspace(-2, 0, 11)
     centres = np.array([[0.0, -1.0], [0.5, -0.7]])
-    u, v = x[None, :, None, None] - centres[:, 0, None, None, None], y[None, None, :, None] - centres[:, 1, None, None, None]
+    u, v = (
+        x[None, :, None, None] - centres[:, 0, None, None, None],
+        y[None, None, :, None] - centres[:, 1, None, None, None],
+    )
     costs = 2 + u**2 + v**2 + 0.5 * u * v + np.zeros(4)
     found = quantities.log_regret((x, y), 0)(costs.mean(-1)[None])[0]
     assert found == pytest.approx([0, np.log((2 + 0.25 + 0.09 + 0.075) / 2)], abs=1e-9)

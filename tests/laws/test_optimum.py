@@ -1,4 +1,4 @@
-"""Best step size and alpha from costs: the quadratic of the nearest points, by plain least squares; edges; divergence."""
+"""Best step size and alpha from costs: the quadratic of the nearest points, by plain least squares; edges."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Cost = Callable[[np.ndarray], np.ndarray]
 
 
 def bowls(centres: np.ndarray, noise: np.ndarray = NOISE) -> Cost:
-    """Costs (cells, points, seeds) with minima at centres (cells, axes) of log parameters, shifted by the mean noise."""
+    """Costs (cells, points, seeds) with minima at centres (cells, axes) of log parameters, moved by the noise."""
 
     def cost(points: np.ndarray) -> np.ndarray:
         away = np.log(points) - centres[:, None]
@@ -48,7 +48,9 @@ def test_one_axis_finds_minima_inside_and_outside_the_starting_grid() -> None:
     search = Bracket(5, [STEP])
     rounds = drive(search, bowls(centres, np.zeros(1)))
     found = search.optimum()
-    assert found.log_point == pytest.approx(centres, abs=0.01)  # a quarter of the spacing; the cubic term is no quadratic
+    assert found.log_point == pytest.approx(
+        centres, abs=0.01
+    )  # a quarter of the spacing; the cubic term is no quadratic
     assert not search.limit_hit.any() and not found.at_edge.any()
     logs = search.window().log_points[0]
     assert np.diff(logs, axis=-1) == pytest.approx(np.full((5, 4), STEP.coarse / 2**STEP.halvings))
