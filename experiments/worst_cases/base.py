@@ -166,8 +166,13 @@ class Clock:
         self.seconds, self.tick = check_number("budget_seconds", seconds, above=0.0), tick
         self.began = time.monotonic()
 
+    @property
+    def used(self) -> float:
+        """The share of the budget that is used: 1 at its end, more after it."""
+        return (time.monotonic() - self.began) / self.seconds
+
     def over(self, what: str = "") -> bool:
         """Whether the budget is used up; tells the progress bar `what` is being done."""
-        used = (time.monotonic() - self.began) / self.seconds
+        used = self.used
         self.tick(what, min(used, 1.0))
         return used >= 1

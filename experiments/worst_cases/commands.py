@@ -24,7 +24,9 @@ def worst_case(
     norm: Annotated[str, typer.Option(help="l2, linf, l1 or spectral.")] = "linf",
     search: Annotated[
         list[str] | None,
-        typer.Option(help="constructions, polyhedral, mixed-integer or pep; repeatable. All that fit if left out."),
+        typer.Option(
+            help="ascent, constructions, polyhedral, mixed-integer or pep; repeatable. All that fit if left out."
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="For every search and row.")] = 2.0,
     seed: Annotated[int, typer.Option(help="Of the pattern search.")] = 0,

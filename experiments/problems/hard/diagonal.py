@@ -9,6 +9,7 @@ from torch import Tensor
 
 from experiments.problems.base import Known, Problem
 from experiments.problems.hard.cycles import CycleProblem
+from experiments.problems.hard.piecewise import Piecewise
 from lmo.balls import LInf, NormBall, Spectral
 from lmo.oracles.base import Harm, Oracle, Promise
 from lmo.randomness import Draw
@@ -51,7 +52,7 @@ class Diagonal(Problem):
 
     core_ndim = 2
 
-    def __init__(self, inside: CycleProblem) -> None:
+    def __init__(self, inside: CycleProblem | Piecewise) -> None:
         self.inside, self.infimum = inside, inside.infimum
         self.shape = (*inside.shape, *inside.shape)
         self.name = f"{inside.name} on the diagonal"
