@@ -11,7 +11,9 @@ from experiments.attacks.base import Attack
 from experiments.refutation.candidates import Candidates
 from experiments.refutation.target import Target
 
-_SCALES = ("curvature", "slope", "start", "step_size", "spread", "first_spread")
+_SCALES = (
+    "curvature", "slope", "start", "step_size", "spread", "first_spread", "centre", "weight_decay", "bend", "relative",
+)  # fmt: skip
 
 
 class Evolution(Attack):
@@ -38,6 +40,9 @@ class Evolution(Attack):
         for name in ("odds", "first_odds"):
             array = getattr(c, name)
             changes[name] = np.clip(array + 0.3 * strength[:, 0] * rng.normal(size=size), 1e-3, 1 - 1e-3)
+        if c.schedule.shape[1] > 1:
+            drawn = np.exp(strength * rng.normal(size=c.schedule.shape) * (rng.random(c.schedule.shape) < 0.3))
+            changes["schedule"] = c.schedule * drawn / (c.schedule * drawn).mean(-1, keepdims=True)
         changes |= _errors(c, target, rng, strength[:, 0])
         same = replace(c, **changes)
         exact = np.arange(size) == 0  # the parent itself: its score on fresh noise

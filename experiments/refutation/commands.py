@@ -74,7 +74,7 @@ def replay(
     """
     from experiments.refutation import case as cases
     from experiments.refutation.replay import replay as again
-    from experiments.refutation.report import show_case, show_replay
+    from experiments.refutation.show import show_case, show_replay
 
     one = cases.load(case)
     seen = again(one)

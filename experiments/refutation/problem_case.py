@@ -79,10 +79,22 @@ def measure(record: Record, target: Target, seeds: int, first_seed: int) -> dict
         against_objective=record["oracle"] == "worst",
     )  # fmt: skip
     columns = {str(name): values.values for name, values in data.data_vars.items()}
+    return {"kind": PROBLEM, "instance": dict(record), "exact": not target.stochastic, "constants": constants} | (
+        _compared(target, problem, ball, columns, known | constants, (epsilon, eta), record)
+        | {"runs": seeds, "seed": first_seed}
+    )
+
+
+def _compared(
+    target: Target, problem: Problem, ball: NormBall, columns: Mapping[str, np.ndarray], constants: dict[str, Any],
+    signed: tuple[Any, Any], record: Record,
+) -> dict[str, Any]:  # fmt: skip
+    """What was measured, and what the claim says."""
+    theorem, (epsilon, eta) = target.theorem, signed
     errors = {"epsilon": epsilon, "eta": eta} if target.errors == "pair" else {
         name: record["delta"] if target.errors == "additive" else 0.0 for name in ("delta", "epsilon", "eta")
     }  # fmt: skip
-    full = known | constants | errors
+    full = constants | errors
     if any(name.endswith("ball_gap") for name in quantity(target.rules.of_step).columns):
         full |= {"ball_gap": with_ball_gap(theorem, problem, ball, full)["ball_gap"]}
     samples = theorem.metric.of(certificate.on_run(theorem.metric.of_step, columns, full))
@@ -91,16 +103,10 @@ def measure(record: Record, target: Target, seeds: int, first_seed: int) -> dict
     rounding = 0.0 if target.rules.of_step == PLAIN else 1e3 * ROUNDING * float(np.abs(columns["objective"]).max())
     width = _width(samples, _largest(target, full, columns, record)) if theorem.expectation else 0.0
     return {
-        "kind": PROBLEM,
-        "instance": dict(record),
-        "exact": not target.stochastic,
-        "constants": constants,
         "measured": measured,
         "uncertainty": width + rounding,
         "bound": bound,
         "ratio": measured / max(bound, rounding),
-        "runs": seeds,
-        "seed": first_seed,
         "violates": bool(measured - width - rounding > bound * (1 + SLACK)),
     }
 

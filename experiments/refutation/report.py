@@ -1,11 +1,10 @@
-"""What `lmo refute` and `lmo replay` say."""
+"""What `lmo refute` says."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,14 +12,14 @@ from rich.table import Table
 
 from bounds.theorem import Theorem
 from experiments.refutation import case as cases
-from experiments.refutation.case import SMALL, Case, case_of, case_of_record
+from experiments.refutation.case import Case, case_of, case_of_record
 from experiments.refutation.minimise import minimise
-from experiments.refutation.replay import Replay, replay
+from experiments.refutation.replay import replay
 from experiments.refutation.search import Search, search
+from experiments.refutation.show import show_case
 from experiments.refutation.target import Target, target
 
 MINIMISING = 0.5  # seconds spent on a smaller counterexample, at most this times the search's budget
-_MOST_STEPS = 8  # gradient norms that are printed
 
 
 def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: bool, console: Console) -> int:
@@ -120,90 +119,3 @@ def _table(state: Search) -> Table:
     for name, effort in sorted(state.efforts.items(), key=lambda item: -item[1].ratio):
         table.add_row(name, str(effort.runs), f"{effort.ratio:.6f}")
     return table
-
-
-def show_case(case: Case, console: Console) -> None:
-    """The instance and its numbers, in a few lines."""
-    lines = [f"  {case.claim['bound']}", *(_small(case.instance) if case.kind == SMALL else _problem(case.instance))]
-    lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
-    how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
-    lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _problem(one: dict[str, Any]) -> list[str]:
-    if "coupling" in one:
-        return _layered(one)
-    matrix = len(one["shape"]) == 2
-    right = f" and {_list(one['right'])} on the right" if matrix else ""
-    noise = "" if one["noise_std"] is None else f", noise {one['noise_std']:g}"
-    return [
-        f"  quadratic on {'×'.join(map(str, one['shape']))}, curvatures {_list(one['left'])}{right}",
-        f"  x_0 = {one['start']}",
-        f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}{noise}",
-    ]
-
-
-def _layered(one: dict[str, Any]) -> list[str]:
-    return [
-        f"  f = Σ a_ij⟨X_i, X_j⟩/2 on {len(one['coupling'])} layer(s), a = {'; '.join(map(_list, one['coupling']))}",
-        f"  x_0 = {one['start']}",
-        f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}",
-    ]
-
-
-def _small(one: dict[str, Any]) -> list[str]:
-    lines = []
-    lines.append(
-        f"  f = Σ h(x_j), curvatures {_list(one['curvature'])}, slopes cut at {_list(one['slope'], '∞')}, {one['ball']}"
-    )
-    lines.append(f"  x_0 = {_list(one['start'])}, K = {one['steps']}, γ = {one['step_size']:g}, α = {one['alpha']:g}")
-    lines += _further(one)
-    rows = one["answers"][: one["period"]]
-    lines.append(
-        f"  answers {'; '.join(_list(row) for row in rows[:_MOST_STEPS])}{' …' if len(rows) > _MOST_STEPS else ''}"
-    )
-    if any(one["spread"]) or any(one["first_spread"]):
-        lines.append(
-            f"  noise of standard deviation {_list(one['spread'])} (odds of bad luck {one['odds']:g}), "
-            f"at first {_list(one['first_spread'])} ({one['first_odds']:g})"
-        )
-    return lines
-
-
-def _further(one: dict[str, Any]) -> list[str]:
-    """What most instances have none of."""
-    schedule, lines = one.get("schedule", [1.0]), []
-    if any(one.get("centre", [])) or one.get("weight_decay"):
-        lines.append(f"  least at {_list(one['centre'])}, weight decay λ = {one['weight_decay']:g}")
-    if one.get("bend"):
-        lines.append(f"  slopes rise twice as fast after each distance 1/L1 = {1 / one['bend']:g}")
-    if set(schedule) != {1.0}:
-        more = " …" if len(schedule) > _MOST_STEPS else ""
-        lines.append(f"  steps γ times {_list(schedule[:_MOST_STEPS])}{more}")
-    if one.get("relative"):
-        lines.append(f"  noise besides in proportion to the gradient, {one['relative']:g} times it")
-    return lines
-
-
-def _number(value: float | list[float]) -> str:
-    return _list(value) if isinstance(value, list) else f"{value:g}"  # type: ignore[arg-type]
-
-
-def _list(values: list[float | None], none: str = "–") -> str:
-    return "(" + ", ".join(none if v is None else f"{v:.6g}" for v in values) + ")"
-
-
-def show_replay(case: Case, seen: Replay, console: Console) -> None:
-    """What came out again, and whether the case is fair."""
-    norms = ", ".join(f"{v:.6g}" for v in seen.norms[:_MOST_STEPS])
-    more = " …" if len(seen.norms) > _MOST_STEPS else ""
-    lines = [f"again: ‖∇f(x_k)‖_* = {norms}{more}" + ("" if case.exact else " (without bad luck)")]
-    lines.append(
-        f"again: measured {seen.measured:.9g} ± {seen.uncertainty:.2g}, bound {seen.bound:.9g}, ratio {seen.ratio:.9g}"
-    )
-    lines += [f"NOT FAIR: {reason}" for reason in seen.broken]
-    lines.append("it violates the bound" if seen.violates else "it does not violate the bound")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -12,11 +12,11 @@ import sympy as sp
 import bounds
 from bounds import evaluate
 from bounds.assumptions import Setting, StartInside
-from bounds.layers import PER_LAYER, OverLayers
-from bounds.symbols import COLUMNS, alpha, b, c, delta, epsilon, eta, gamma
+from bounds.symbols import alpha, b, c, delta, epsilon, eta, gamma
 from bounds.theorem import Theorem
 from experiments.expressions import parse, write
 from experiments.refutation.quantities import text_of
+from experiments.refutation.refusals import refuse_metric, refuse_mixed_layers
 from experiments.refutation.simulate import Rules
 
 MOMENTA = ("none", "ema", "nesterov", "storm")
@@ -123,7 +123,7 @@ def target(theorem: Theorem) -> Target:
             raise ValueError(f"{about}: no attack knows the {what} {value!r}; known: {', '.join(known)}")
     if method.step not in STEPS:
         raise ValueError(f"{about}: no attack knows the step {method.step!r}; known: {', '.join(STEPS)}")
-    _refuse_metric(theorem, about)
+    refuse_metric(theorem, about)
     tunings = [value for symbol, value in theorem.tuning.items() if symbol not in claim.free_symbols]
     symbols = sp.Tuple(claim, *tunings).free_symbols
     if delta in symbols and symbols & {epsilon, eta, b, c}:
@@ -136,32 +136,9 @@ def target(theorem: Theorem) -> Target:
     if method.momentum != "none" and alpha not in claim.free_symbols and alpha not in theorem.tuning:
         raise ValueError(f"{about}: its method has momentum, but it has no alpha and no tuning for one")
     errors = "additive" if delta in symbols else "pair" if symbols & {epsilon, eta, b, c} else "none"
-    _refuse_mixed_layers(theorem, about)
+    refuse_mixed_layers(theorem, about)
     stochastic, balls = (False, ()) if theorem.method.step.startswith("layer-") else _settings(theorem)
     return Target(theorem, errors, balls, stochastic)
-
-
-def _refuse_metric(theorem: Theorem, about: str) -> None:
-    """A metric that attacks do not measure."""
-    if theorem.method.step.startswith("layer-") and theorem.metric.of_step != COLUMNS["gradient_norm"]:
-        raise ValueError(f"{about}: no attack measures {theorem.metric.words()} of layers")
-    try:
-        text_of(theorem.metric.of_step)
-    except ValueError as error:
-        raise ValueError(f"{about}: {error}") from None
-
-
-def _refuse_mixed_layers(theorem: Theorem, about: str) -> None:
-    """A layer's own constants stand under a sum over layers, where the claim is about layers, and nowhere else."""
-    claim = theorem.claim
-    if not theorem.method.step.startswith("layer-"):
-        if claim.has(OverLayers):
-            raise ValueError(f"{about}: it sums over layers, its method has one step for all of them")
-        return
-    outside = claim.xreplace({a: sp.Dummy() for a in claim.atoms(OverLayers)}).free_symbols & set(PER_LAYER)
-    if outside:
-        names = ", ".join(sorted(map(str, outside)))
-        raise ValueError(f"{about}: every layer has its own {names}; write a sum over layers, OverLayers(...)")
 
 
 def _settings(theorem: Theorem) -> tuple[bool, tuple[str, ...]]:

@@ -25,12 +25,13 @@ from experiments.refutation.fairness import allowed
 from experiments.refutation.minimise import minimise
 from experiments.refutation.problem_case import measure, problem_of
 from experiments.refutation.replay import replay
-from experiments.refutation.report import show_case
 from experiments.refutation.score import Scored, bernstein, score
 from experiments.refutation.search import Found, Search, attacks_on, search
 from experiments.refutation.settle import settle
+from experiments.refutation.show import show_case
 from experiments.refutation.simulate import Outcome
 from experiments.refutation.target import claimed, target
+from experiments.soundness import attackable
 from experiments.verdict import SLACK
 
 NAMES = list(bounds.theorems)
@@ -50,6 +51,7 @@ LEAST = {"frank-wolfe": 0.74}  # of its bound is reached; all others are attaine
 def test_every_shipped_statement_can_be_attacked() -> None:
     targets = {name: target(theorem) for name, theorem in bounds.theorems.items()}
     assert all(aim.balls or aim.rules.step.startswith("layer-") for aim in targets.values())
+    assert attackable() == (targets, {})  # what `make soundness` attacks
 
 
 @pytest.mark.parametrize("name", NAMES)

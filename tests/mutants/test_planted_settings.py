@@ -18,7 +18,8 @@ _SECONDS = 20.0  # of attack; most fall within one
 # name → (shipped file, [(text there, text in its place)])
 WRONG: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "C1, D from the ball of radius b to the one of radius c": (
-        "frank_wolfe", [("_diameter = 2 * b / lam", "_diameter = (b + c) / lam")],
+        "frank_wolfe",
+        [("_diameter = 2 * b / lam", "_diameter = (b + c) / lam"), ("K, L, b, gamma", "K, L, b, c, gamma")],
     ),
     "C2, the step term of S1: decay lengthens no step": (
         "decay", [("+ L * _fraction * _diameter**2 / 2", "+ L * gamma * b**2 / (2 * lam)")],
