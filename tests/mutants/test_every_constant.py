@@ -19,7 +19,8 @@ from experiments.mutation import engine
 from experiments.mutation.command import KILLED, line, main, rate, verdicts
 from experiments.mutation.engine import Mutant, Verdict, first_failure, groups, judge, mutants
 from experiments.mutation.nodes import changes, positions, replaced
-from experiments.mutation.quick import differ, failure
+from experiments.mutation.numbers import differ
+from experiments.mutation.quick import failure
 from experiments.mutation.sites import put, sites, with_part
 
 NAMES = list(bounds.theorems)
