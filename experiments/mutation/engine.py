@@ -175,7 +175,7 @@ def true_anyway(mutant: Mutant) -> str | None:
     if field == "over" and theorem.metric.over == "minimum":
         return "a minimum is below the mean: the statement says less"
     if field == "over" and theorem.proof.closing.floor is None:
-        return "the chain sums over all steps, so it bounds the mean as well"
+        return "the chain sums a convex function of the metric over all steps, so it bounds the mean as well (Jensen)"
     if field == "expectation" and theorem.expectation:
         return "what holds on every run holds on average: the statement says less"
     if mutant.where == "method.start" and theorem.method.momentum == "none":

@@ -54,7 +54,7 @@ class At:
 def _applied(node: sp.Basic, arguments: list[complex]) -> complex:
     """A node of its arguments' values."""
     if not node.args:
-        return complex(node)  # type: ignore[call-overload, no-any-return]
+        return complex(node)
     if node.is_Add:
         return sum(arguments)
     if node.is_Mul:

@@ -131,7 +131,7 @@ def _not_stationary(theorem: Theorem) -> bool:
         return False
     tuned = [_tuned(theorem, at) for at in points()]
     if theorem.tuning_is == "kink":
-        branches = target.args if isinstance(target, sp.Max) else ()
+        branches = list(target.args) if isinstance(target, sp.Max) else []
         return len(branches) == 2 and any(apart(at(branches[0]), at(branches[1])) for at in tuned)
     return any(_not_zero(sp.diff(target, symbol), at) for symbol in theorem.tuning for at in tuned)
 
