@@ -25,6 +25,12 @@ def verdicts(name: str, part: int, parts: int, every: bool, seconds: float) -> l
     return [judge(mutant, seconds) for group in shared for mutant in group()]
 
 
+def timed(name: str, part: int, parts: int, every: bool, seconds: float) -> tuple[list[Verdict], float]:
+    """`verdicts`, and the processor time that they took."""
+    begin = time.process_time()
+    return verdicts(name, part, parts, every, seconds), time.process_time() - begin
+
+
 def rate(found: list[Verdict]) -> float:
     """Killed mutants over all that are not the same and not true as well; 1 where there are none."""
     killed = sum(v.status in KILLED for v in found)
@@ -49,17 +55,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/mutants.json"), help="where all verdicts go")
     asked = parser.parse_args(arguments)
     names = [bounds.theorems[name].name for name in asked.names] or list(bounds.theorems)
-    begin, everything = time.monotonic(), []
+    begin, spent = time.monotonic(), 0.0
+    everything: list[Verdict] = []
     with ProcessPoolExecutor(asked.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {
-            name: [pool.submit(verdicts, name, i, _PARTS, not asked.own, asked.seconds) for i in range(_PARTS)]
+            name: [pool.submit(timed, name, i, _PARTS, not asked.own, asked.seconds) for i in range(_PARTS)]
             for name in names
         }
         for name, parts in futures.items():
-            found = [v for part in parts for v in part.result()]
-            everything += found
+            done = [part.result() for part in parts]
+            found = [v for made, _ in done for v in made]
+            everything, spent = everything + found, spent + sum(used for _, used in done)
             print(line(name, found), flush=True)
-    print(f"{line('all', everything)} in {time.monotonic() - begin:.0f} s")
+    print(f"{line('all', everything)} in {time.monotonic() - begin:.0f} s, {spent:.0f} s of processor time")
     for v in everything:
         if v.status not in ("check", "equivalent"):
             print(f"  {v.status}: {v.theorem}, {v.where}: {v.what}: {v.by}")

@@ -14,7 +14,8 @@ from bounds.chain import BrokenChain
 from bounds.symbols import BY_SYMBOL, LAYER_COLUMNS, STEP_VARIABLES
 from bounds.theorem import Theorem
 from experiments.mutation.nodes import changes
-from experiments.mutation.quick import differ, failure
+from experiments.mutation.numbers import differ
+from experiments.mutation.quick import failure
 from experiments.mutation.sites import WORDS, Site, put, sites, with_part
 from experiments.refutation.search import search
 from experiments.refutation.target import target
@@ -36,7 +37,7 @@ STATUSES = ("check", "run", "equivalent", "true", "survived")
 class Mutant:
     """A theorem with one thing changed. where: the field, down to the formula; what: the change.
 
-    original, changed: the formulas, None for a word. build: makes the changed theorem.
+    original, changed: the formulas, None for a word. build: makes the changed theorem. of: the theorem that it was.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Mutant:
     original: sp.Expr | None
     changed: sp.Expr | None
     build: Callable[[], Theorem]
+    of: Theorem | None = None
 
     @cached_property
     def theorem(self) -> Theorem:
@@ -96,7 +98,7 @@ def _of_site(theorem: Theorem, site: Site, every: bool) -> Iterator[Mutant]:
     if isinstance(site.value, sp.Basic):
         for change in changes(site.value, table_symbols(theorem, site.value, every)):
             build = partial(put, theorem, site.path, change.formula)
-            yield Mutant(theorem.name, str(site), change.what, field, site.value, change.formula, build)
+            yield Mutant(theorem.name, str(site), change.what, field, site.value, change.formula, build, theorem)
     else:
         for other in _words(site):
             build = partial(put, theorem, site.path, other)
@@ -131,7 +133,7 @@ def _judged(mutant: Mutant, seconds: float) -> Verdict:
     except (BrokenChain, ValueError) as error:
         return verdict("check", f"no statement follows: {error}")
     try:
-        seen = failure(theorem, mutant.field)
+        seen = failure(theorem, mutant.field, mutant.of)
     except (ValueError, TypeError, ArithmeticError, AttributeError, KeyError):
         seen = None  # the checks themselves say what is wrong with it
     if seen:
@@ -173,7 +175,7 @@ def true_anyway(mutant: Mutant) -> str | None:
     if field == "over" and theorem.metric.over == "minimum":
         return "a minimum is below the mean: the statement says less"
     if field == "over" and theorem.proof.closing.floor is None:
-        return "the chain sums over all steps, so it bounds the mean as well"
+        return "the chain sums a convex function of the metric over all steps, so it bounds the mean as well (Jensen)"
     if field == "expectation" and theorem.expectation:
         return "what holds on every run holds on average: the statement says less"
     if mutant.where == "method.start" and theorem.method.momentum == "none":

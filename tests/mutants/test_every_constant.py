@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,13 +14,18 @@ import sympy as sp
 import bounds
 from bounds import check as checks
 from bounds.assumptions import Describes
+from bounds.chain import Chain
+from bounds.inequalities import f
+from bounds.inequalities import gradient_alignment as a_g
 from bounds.memory.start_factors import NesterovZeroStart, ZeroStart
-from bounds.symbols import K, L, alpha, b, c, gamma, lam, sigma
+from bounds.scheduled_chain import gamma_k
+from bounds.symbols import K, L, alpha, b, c, epsilon, gamma, lam, peak, sigma
 from experiments.mutation import engine
 from experiments.mutation.command import KILLED, line, main, rate, verdicts
 from experiments.mutation.engine import Mutant, Verdict, first_failure, groups, judge, mutants
 from experiments.mutation.nodes import changes, positions, replaced
-from experiments.mutation.quick import differ, failure
+from experiments.mutation.numbers import differ, points
+from experiments.mutation.quick import failure, leaves_a_column
 from experiments.mutation.sites import put, sites, with_part
 
 NAMES = list(bounds.theorems)
@@ -40,10 +46,53 @@ def test_a_sample_of_mutants_is_killed(name: str) -> None:
     assert survivors == []
 
 
-@pytest.mark.parametrize("name", ["D1", "D1-H", "D2", "S2", "layer-wise-fixed"])
-def test_what_rational_points_kill_is_killed_by_the_checks(name: str) -> None:
-    mutant = next(m for m in sample(name, 8) if m.field in ("claim", "proof") and failure(m.theorem, m.field))
-    assert first_failure(mutant.theorem) is not None, (mutant.where, mutant.what)
+@pytest.mark.parametrize("name", ["D1", "D1-A", "D1-H", "D2", "D3", "S2", "S1-v", "C1", "layer-wise-fixed"])
+def test_what_points_kill_is_killed_by_the_checks(name: str) -> None:
+    source, killed = random.Random(1), 0
+    for group in source.sample(groups(bounds.theorems[name], every=False), 8):
+        mutant = source.choice(list(group()))
+        if mutant.original is not None and failure(mutant.theorem, mutant.field, mutant.of):
+            killed += 1
+            assert first_failure(mutant.theorem) is not None, (mutant.where, mutant.what)
+    assert killed >= 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_right_theorem_is_not_killed_at_points(name: str) -> None:
+    theorem = bounds.theorems[name]
+    fields = [f.name for f in dataclasses.fields(theorem)] + (["memory"] if theorem.proof.memory else [])
+    assert [field for field in fields if failure(theorem, field, theorem)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_are_those_of_sympy(name: str) -> None:
+    at = points()[0]
+    exact = {symbol: sp.Float(value.real, 40) for symbol, value in at.known.items()}
+    for site in sites(bounds.theorems[name]):
+        if isinstance(site.value, sp.Expr):
+            expected = complex(sp.N(site.value.xreplace(exact), 30))
+            assert at(site.value) == pytest.approx(expected, rel=1e-11), site
+
+
+def test_formulas_without_a_number_are_told_from_those_with_one() -> None:
+    at = points()[0]
+    for bad in (1 / (L - L), sp.zoo, sp.Symbol("unknown"), sp.Max(sp.sqrt(epsilon - 1), L), sp.exp(sp.exp(1000 * L))):
+        assert at(bad) != at(bad), bad  # nan
+    assert differ(1 / (L - K), 1 / (L - K) + L) and not differ(sp.sqrt(-L), sp.I * sp.sqrt(L))
+    assert at.with_({L: 2.0})(L * K) == 2 * at(K) and at(L) != 2
+
+
+def test_a_change_that_touches_a_cancelled_column_is_seen_without_algebra() -> None:
+    def changed(i: int, **change: sp.Expr) -> Chain:
+        step = tuple(replace(one, **change) if j == i else one for j, one in enumerate(_d1.proof.step))
+        return replace(_d1.proof, step=step)
+
+    smooth, aligned, size = _d1.proof.step
+    assert not leaves_a_column(_d1.proof, _d1.proof)
+    assert leaves_a_column(_d1.proof, changed(0, slack=smooth.slack + f))
+    assert leaves_a_column(_d1.proof, changed(1, weight=2 * aligned.weight))  # ⟨∇f, d̂⟩ stays
+    assert leaves_a_column(_d1.proof, changed(2, weight=size.weight / 2))  # ‖d̂‖² stays
+    assert not leaves_a_column(_d1.proof, changed(2, slack=size.slack + 1))  # another constant: algebra must tell
 
 
 @pytest.mark.long
@@ -149,11 +198,30 @@ def _noise(name: str, old: sp.Expr, new: sp.Expr) -> tuple[bounds.Theorem, sp.Ex
     return theorem, dict(theorem.proof.memory.parts())["noise"].subs(old, new)
 
 
+_start = NesterovZeroStart(1 - alpha, K)
 LOOSE = [  # valid, and larger than the sum that they stand for
     _noise("S1-0", ZeroStart(1 - alpha, K), ZeroStart(1 - alpha / 2, K)),
     _noise("S3-0", NesterovZeroStart(1 - alpha, K), NesterovZeroStart(1 - alpha / 2, K)),
     _noise("S3", 2 * alpha**3, 3 * alpha**3),
     _noise("S3-0", 2 * alpha**3, 3 * alpha**3),
+    _noise("M", 1 + peak * (_start - 1), 1 + 2 * peak * (_start - 1)),
+    _noise("M", 1 + peak * (_start - 1), 1 + peak * (_start - sp.Rational(1, 2))),
+]
+
+
+def _averaged_too_soon(name: str, i: int, **change: sp.Expr) -> bounds.Theorem:
+    """γ for γ_k in one inequality of a schedule's chain: equal on average where γ_k stood alone, and in no step."""
+    theorem = bounds.theorems[name]
+    step = tuple(replace(one, **change) if j == i else one for j, one in enumerate(theorem.proof.step))
+    return replace(theorem, proof=replace(theorem.proof, step=step))
+
+
+_v = {name: bounds.theorems[name].proof.step for name in ("D1-v", "S1-v", "M")}
+_slack = {name: step[0].slack.subs(gamma_k * a_g, gamma * a_g) for name, step in _v.items()}
+SOON = [
+    *(_averaged_too_soon(name, 0, slack=slack) for name, slack in _slack.items() if slack != _v[name][0].slack),
+    _averaged_too_soon("S1-v", 1, weight=gamma),
+    _averaged_too_soon("M", 1, weight=gamma),
 ]
 
 
@@ -163,6 +231,7 @@ LOOSE = [  # valid, and larger than the sum that they stand for
         (checks.check_memory, _d1, replace(_d1, method=Describes(momentum="ema"))),
         (checks.check_memory, _s4, replace(_s4, method=replace(_s4.method, start="zero"))),
         *((checks.check_memory, t, with_part(t, "noise", noise)) for t, noise in LOOSE),
+        *((checks.check_chain, bounds.theorems[t.name], t) for t in SOON),
         (checks.check_metric, _h, replace(_h, metric=bounds.MEAN)),
         (checks.check_metric, _s2, replace(_s2, expectation=False)),
         (checks.check_metric, _decay, replace(_decay, metric=bounds.MEAN)),
