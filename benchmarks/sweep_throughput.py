@@ -8,23 +8,24 @@ jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared ove
 for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
 Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time
 per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by the size of a chunk
-instead, --growth time and memory by the number of runs.
+instead, --growth time and memory by the number of runs, and draws out/sweep_growth/sweep_growth.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import resource
 import statistics
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from timing import timed
 
+import figures
+from experiments.sweeps.growth import growth
 from experiments.sweeps.plan import plan
 from experiments.sweeps.simulate import simulate
 from experiments.sweeps.specification import Sweep
@@ -149,22 +150,13 @@ def by_chunk(device: str) -> None:
     show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n) for n in (16, 64, 256, 1024)}, device))
 
 
-def growth(device: str) -> None:
+def draw_growth(device: str) -> None:
     """Time and memory of whole sweeps by the number of runs: the time should grow with it, the memory should not."""
-    for runs in (100, 1_000, 10_000, 100_000):
-        seeds, axes = max(1, runs // 5_000), {"from": 0.001, "to": 0.5, "count": min(runs, 5_000) // 10}
-        grid = Sweep(
-            f"quadratic:{DIMENSION}", "l-inf", "exact", axes, 50, alpha=[i / 10 for i in range(1, 11)], momentum="ema",
-            noise=NOISE, seeds=seeds,
-        )  # fmt: skip
-        start, chunks = time.perf_counter(), plan(grid, device).chunks
-        for chunk in chunks:
-            simulate(chunk, grid, device)
-        taken = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        total = sum(chunk.run_steps for chunk in chunks)
-        each = taken / total * 1e6
-        print(f"{total // 50:8d} runs {taken:8.2f} s {each:8.3f} µs per run-step, peak memory {peak:.0f} MiB")
+    out = Path("out/sweep_growth")
+    data = growth(device=device)
+    picture = figures.save("sweep_growth", data, out)
+    data.to_netcdf(out / "sweep_growth.nc", engine="scipy")
+    print(f"wrote {picture} and its data")
 
 
 def main() -> None:
@@ -178,7 +170,7 @@ def main() -> None:
         by_chunk(given.device)
         return
     if given.growth:
-        growth(given.device)
+        draw_growth(given.device)
         return
     works = {
         "exact": matrices(given.device, "exact"),

@@ -33,6 +33,7 @@ from experiments.studies import (
     worst_cases,
 )
 from experiments.studies.lessons import aol_bias, delta_against_epsilon, delta_table, gram_rounding
+from experiments.sweeps.growth import growth
 
 PIXELS = 3.0  # how far a text may reach over the edge of its canvas
 NAMES = figures.names()
@@ -58,6 +59,7 @@ def datasets() -> dict[str, xr.Dataset]:
         "gram_rounding": gram_rounding.data((48, 96)),
         "aol_bias": aol_bias.data((24, 48)),
         "kim_oh": kim_oh.chi(),
+        "sweep_growth": growth((20, 60, 200), say=lambda line: None),
     }
     studies = [coupling.study(), deterministic_table.study((0.25, 0.5))]
     studies.append(lower_bounds.study((0.0, 0.5), steps=300))

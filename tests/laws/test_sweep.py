@@ -16,6 +16,7 @@ from experiments.run import run
 from experiments.sweeps import catalogue
 from experiments.sweeps.collect import collect, export, grid
 from experiments.sweeps.engine import run_sweep
+from experiments.sweeps.growth import growth
 from experiments.sweeps.plan import LABELS, NUMBERS, chunk_runs, plan
 from experiments.sweeps.specification import Sweep, load, of_table
 from lmo.balls import LInf
@@ -264,3 +265,14 @@ def test_results_as_a_grid_and_in_other_formats(tmp_path: Path) -> None:
 
     frame = pd.read_parquet(export(data, tmp_path / "x.parquet"))
     assert (frame["last_objective"].to_numpy() == data["last_objective"].values).all()
+
+
+def test_growth_counts_runs_and_refuses_what_cannot_be_told() -> None:
+    said: list[str] = []
+    found = growth((20, 5_040), say=said.append)
+    assert found["runs"].values.tolist() == [20, 5_040] and len(said) == 2
+    assert found["run_steps"].values.tolist() == [50 * 20, 50 * 5_040]
+    assert (found["seconds"] > 0).all() and float(found["peak_memory"][1]) >= float(found["peak_memory"][0]) > 10
+    for wrong in ((5,), (20, 20), (40, 20), (25,)):
+        with pytest.raises(ValueError, match="runs"):
+            growth(wrong, say=said.append)
