@@ -34,6 +34,11 @@ class Setting:
         return self.noise > 0 or catalogue.problem_called(self.problem).noise_std is not None
 
     @property
+    def cheap(self) -> bool:
+        """Whether a run-step costs about a microsecond: vectors."""
+        return catalogue.problem_called(self.problem).core_ndim == 1
+
+    @property
     def label(self) -> str:
         """Short, for tables and figures."""
         sigma = f", σ = {self.noise:.2g}" if self.noise else ", batches" if self.noisy else ", no noise"
@@ -42,7 +47,7 @@ class Setting:
     @property
     def record_every(self) -> int:
         """Every step on vectors; on matrices every third (an SVD each), odd so that no two-cycle hides."""
-        return 1 if catalogue.problem_called(self.problem).core_ndim == 1 or not self.noisy else 3
+        return 1 if self.cheap or not self.noisy else 3
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,8 @@ class Form:
 
     def _run_steps(self, arm: Arm) -> float:
         axes = 2 if arm.setting.tunes_alpha else 1
-        pilot, grid = (75, 1.2) if axes == 2 else (25, 1.3)
-        final = grid * (2 * self.reach + 1) ** axes + 3
+        pilot, grid = (160 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25, 1.3)
+        final = grid * (2 * self.reach + 1) ** axes + 6
         runs = pilot * len(self.pilot_seeds_of(arm)) + final * len(self.seeds_of(arm)) + 8
         return runs * arm.setting.steps
 

@@ -61,13 +61,11 @@ def judge_settings(form: Form, found: list[Found], rounds: Rounds, level: float)
         arms = form.of(setting)
         values, logs = _stacked([by_arm[arm] for arm in arms], [tuned[arm] for arm in arms])
         intervals = interval(values, _Statistic(logs), form.resamples, level)
-        results.append(
-            Measured(
-                setting, arms, tuple(errors[arm] for arm in arms), tuple(predictions[arm][0] for arm in arms),
-                tuple(predictions[arm][1] for arm in arms), _with_grid(intervals, arms),
-                np.stack([by_arm[arm].limit_hit[0] for arm in arms]),
-            )  # fmt: skip
-        )
+        of_arms = zip(*(predictions[arm] for arm in arms), strict=True)
+        additive, signed = (tuple(found) for found in of_arms)
+        limits = np.stack([by_arm[arm].limit_hit[0] for arm in arms])
+        seen = tuple(errors[arm] for arm in arms)
+        results.append(Measured(setting, arms, seen, additive, signed, _with_grid(intervals, arms), limits))
     return results
 
 
@@ -123,12 +121,13 @@ def _stacked(found: list[Found], tuned: list[np.ndarray]) -> tuple[np.ndarray, t
     """Costs (arms, grid raveled + tunings, seeds) and logarithms per axis (arms, points), padded with NaN."""
     axes = len(found[0].window.log_points)
     shape = [max(one.window.log_points[i].shape[-1] for one in found) for i in range(axes)]
-    seeds = max(one.window.values.shape[-1] for one in found)
+    seeds = max(2, *(one.window.values.shape[-1] for one in found))  # two equal ones where nothing is random
     values = np.full((len(found), *shape, seeds), np.nan)
     logs = tuple(np.full((len(found), size), np.nan) for size in shape)
     for i, one in enumerate(found):
-        inside = tuple(slice(0, size) for size in one.window.values.shape[1:-1])
-        values[(i, *inside)] = one.window.values[0]
+        grid = one.window.values[0]
+        mine = values[i]
+        mine[tuple(slice(0, size) for size in grid.shape[:-1])] = grid
         for axis, log in zip(logs, one.window.log_points, strict=True):
             axis[i, : log.shape[-1]] = log[0]
     kept = np.stack([np.broadcast_to(costs, (len(TUNINGS), seeds)) for costs in tuned])

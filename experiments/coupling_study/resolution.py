@@ -1,4 +1,4 @@
-"""What a study can resolve, from its pilot alone, before it measures: per arm the smallest shift it could tell from 0."""
+"""What a study can resolve, from its pilot alone, before it measures: the smallest shift of every arm."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Resolvable:
 
 def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Resolvable]:
     """Of every arm; never below the spacing of its final grid, as no verdict may rest on a coarser one."""
-    about = {}
+    about: dict[Arm, tuple[power.Pilot, int]] = {}
     for found in piloted:
         if found.arms[0].random and found.window.values.shape[-1] >= 3:
             told = power.pilot(found.window.values, found.window.log_points)
@@ -47,9 +47,7 @@ def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Reso
     return {arm: _of(arm, form, about, level, alphas[form.of(arm.setting)[0]]) for arm in form.arms}
 
 
-def _of(
-    arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: float, alpha_at: float
-) -> Resolvable:
+def _of(arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: float, alpha_at: float) -> Resolvable:
     grid = [float(np.log(ratio)) for ratio in spacings(arm)]
     base = form.of(arm.setting)[0]
     axes = len(grid)
@@ -73,3 +71,24 @@ def seeds_needed(spread: float, effect: float, level: float) -> int:
     if not np.isfinite(spread) or spread == 0 or effect == 0:
         return 0
     return power.seeds_needed(spread, abs(effect), level, POWER).seeds
+
+
+def sentences(form: Form, resolved: dict[Arm, Resolvable], level: float) -> list[str]:
+    """What the measurement will resolve, setting by setting: said before it runs."""
+    said = [f"Before the measurement: {form.seeds} seeds, intervals of level {level:.5f} each, power {POWER:g}."]
+    for setting in form.settings:
+        mine = [resolved[arm] for arm in form.of(setting)[1:]]
+        words = [f"step size {_span([one.step for one in mine])}"]
+        if setting.tunes_alpha:
+            words.append(f"alpha {_span([one.alpha for one in mine])}")
+        words.append(f"value {_span([one.value for one in mine])}")
+        said.append(f"{setting.label}: smallest ratios resolved: {', '.join(words)}")
+    return said
+
+
+def _span(effects: list[float]) -> str:
+    """The ratios from the smallest to the largest; those that are not resolvable at any size are counted."""
+    known = [float(np.exp(effect)) for effect in effects if np.isfinite(effect)]
+    flat = len(effects) - len(known)
+    words = f"{min(known):.3f} to {max(known):.3f}" if known else ""
+    return words + (f"{', ' if known else ''}none in {flat} of {len(effects)} arms (flat)" if flat else "")

@@ -22,6 +22,7 @@ from experiments.sweeps.specification import Sweep, of_table, runs_at_most
 from experiments.sweeps.store import Store
 
 Say = Callable[[str], None]
+WASTE = 2.0
 
 
 class Question(NamedTuple):
@@ -34,7 +35,7 @@ class Question(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A product of step sizes and alphas, and which points of the question its runs are, (steps, alphas)."""
+    """A product of step sizes and alphas, and which points of the question its runs are, (steps, alphas), or −1."""
 
     steps: tuple[float, ...]
     alphas: tuple[float, ...]
@@ -65,7 +66,8 @@ class Rounds:
                 for name, values in results.items():
                     shape = (len(question.points), len(question.seeds))
                     whole = answers[number].setdefault(name, np.full(shape, np.nan))
-                    whole[piece.rows] = np.moveaxis(values[:, i], 0, -1)
+                    wanted = piece.rows >= 0
+                    whole[piece.rows[wanted]] = np.moveaxis(values[:, i], 0, -1)[wanted]
         return answers
 
 
@@ -107,19 +109,27 @@ def one_thread() -> None:
 
 
 def pieces(points: np.ndarray) -> list[Piece]:
-    """Points (n, axes) as products: alphas with the same step sizes go together; NaN rows are nobody's."""
+    """Points (n, axes) as products of step sizes and alphas; NaN rows are nobody's.
+
+    One product around all of them, whose other runs nobody reads (rows −1), where that is at most `WASTE` as many runs:
+    a batch costs by its steps before it costs by its runs. Else alphas with the same step sizes go together.
+    """
     rows = np.flatnonzero(np.isfinite(points).all(-1))
     by_alpha: dict[float, dict[float, int]] = {}
     for row in rows.tolist():
         alpha = float(points[row, 1]) if points.shape[1] == 2 else 1.0
         by_alpha.setdefault(alpha, {})[float(points[row, 0])] = row
+    every = tuple(sorted({step for steps in by_alpha.values() for step in steps}))
+    if len(every) * len(by_alpha) <= WASTE * len(rows):
+        return [_piece(every, list(by_alpha), by_alpha)]
     together: dict[tuple[float, ...], list[float]] = {}
     for alpha, steps in by_alpha.items():
         together.setdefault(tuple(sorted(steps)), []).append(alpha)
-    return [
-        Piece(steps, tuple(alphas), np.array([[by_alpha[a][s] for a in alphas] for s in steps]))
-        for steps, alphas in together.items()
-    ]
+    return [_piece(steps, alphas, by_alpha) for steps, alphas in together.items()]
+
+
+def _piece(steps: tuple[float, ...], alphas: list[float], by_alpha: dict[float, dict[float, int]]) -> Piece:
+    return Piece(steps, tuple(alphas), np.array([[by_alpha[a].get(s, -1) for a in alphas] for s in steps]))
 
 
 def _jobs(questions: Sequence[Question]) -> Iterator[Job]:

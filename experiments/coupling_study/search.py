@@ -95,16 +95,21 @@ def _found(group: Group, search: Bracket) -> Found:
 
 
 def _wide(arm: Arm) -> tuple[Axis, ...]:
-    """Where the pilot starts: octaves of the step size around D1's, alpha from 0.05."""
+    """Where the pilot starts: step sizes from 1/8 to 4 times D1's, alpha from 0.06.
+
+    On vectors, where a round costs more than its runs, the grid is dense enough to be halved once at most.
+    """
     scale, ratios = scale_of(arm.setting), spacings(arm)
-    step = Axis(scale / 8, scale * 4, 6, ratios[0] * (1 + 1e-9), extensions=8)
+    dense = arm.random and arm.setting.cheap
+    step = Axis(scale / 8, scale * 4, 11 if dense else 6, ratios[0] * (1 + 1e-9), extensions=8)
     if len(ratios) == 1:
         return (step,)
-    return step, Axis(ratios[1] ** -20, 1.0, 6, ratios[1] * (1 + 1e-9), extensions=3, highest=1.0)
+    count = 11 if dense else 6
+    return step, Axis(ratios[1] ** -20, 1.0, count, ratios[1] * (1 + 1e-9), extensions=3, highest=1.0)
 
 
 def _narrow(arm: Arm, centre: np.ndarray, reach: int) -> tuple[Axis, ...]:
-    """A grid of `reach` points on each side of a centre (logarithms), on the lattice that all arms of a setting share."""
+    """A grid of `reach` points on each side of a centre (logarithms), on the lattice of its setting."""
     ratios, count = spacings(arm), 2 * reach + 1
     scale = scale_of(arm.setting)
     middle = round((float(centre[0]) - float(np.log(scale))) / float(np.log(ratios[0])))

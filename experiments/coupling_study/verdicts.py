@@ -1,4 +1,4 @@
-"""The verdict on every line and quantity, by the additive and by the signed model, and what keeping the tuning costs."""
+"""The verdict on every line and quantity, by the additive and by the signed model."""
 
 from __future__ import annotations
 

@@ -47,7 +47,9 @@ def _quadratic(size: Size) -> Problem:
 
 def _isotropic(size: Size) -> Problem:
     """‖x‖²/(2n) from (1, …, 1): L = 1 in ℓ∞, Δ = ½, the table of paper_notes.md, S1."""
-    return DiagonalQuadratic(torch.full(size, 1 / size[0], dtype=torch.float64), torch.ones(size), f"‖x‖²/{2 * size[0]}")
+    return DiagonalQuadratic(
+        torch.full(size, 1 / size[0], dtype=torch.float64), torch.ones(size), f"‖x‖²/{2 * size[0]}"
+    )
 
 
 def _matrix_quadratic(size: Size) -> Problem:
