@@ -9,7 +9,7 @@ from experiments.sweeps import catalogue
 from experiments.sweeps.specification import Sweep
 
 ERRORS = ("random", "shrink", "inflate", "mixed", "worst")  # the controlled ones, in the order of the map
-STEP_SPACING, ALPHA_SPACING = 2**0.25, 1.15  # ratio of neighbouring points at the end of a search with noise
+STEP_SPACING, ALPHA_SPACING = 2**0.25, 1.2  # ratio of neighbouring points at the end of a search with noise
 EXACT_SPACING = 2 ** (1 / 32)  # the same where nothing is random: one run a point
 
 
@@ -41,13 +41,14 @@ class Setting:
     @property
     def label(self) -> str:
         """Short, for tables and figures."""
+        ball = {"l-inf": "ℓ∞", "l2": "ℓ2"}.get(self.ball, self.ball)
         sigma = f", σ = {self.noise:.2g}" if self.noise else ", batches" if self.noisy else ", no noise"
-        return f"{self.ball}, {self.problem}{sigma}" + (f", {self.momentum}" if self.momentum != "none" else "")
+        return f"{ball}, {self.problem}{sigma}" + (f", {self.momentum}" if self.momentum != "none" else "")
 
     @property
     def record_every(self) -> int:
-        """Every step on vectors; on matrices every third (an SVD each), odd so that no two-cycle hides."""
-        return 1 if self.cheap or not self.noisy else 3
+        """Every step on vectors; else every third or, on data, ninth, odd so that no two-cycle hides."""
+        return 1 if self.cheap or not self.noisy else 9 if catalogue.problem_called(self.problem).heavy else 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class Line:
 class Form:
     """A declared study: its lines, the seeds of the pilot and of the measurement, how far a measurement reaches.
 
-    reach: points on each side of the best one in the final grid. resamples: of the bootstrap.
+    seeds: those of vectors; matrices have a quarter of them. reach: points on each side of the best one in the final
+    grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above.
     """
 
     name: str
@@ -110,11 +112,16 @@ class Form:
 
     def seeds_of(self, arm: Arm) -> tuple[int, ...]:
         """Those of the measurement; no run of the pilot has one of them. One where nothing is random."""
-        return tuple(range(1000, 1000 + self.seeds)) if arm.random else (1000,)
+        return tuple(range(1000, 1000 + self._share(self.seeds, arm))) if arm.random else (1000,)
 
     def pilot_seeds_of(self, arm: Arm) -> tuple[int, ...]:
         """Those of the pilot."""
-        return tuple(range(self.pilot_seeds)) if arm.random else (0,)
+        return tuple(range(self._share(self.pilot_seeds, arm))) if arm.random else (0,)
+
+    @staticmethod
+    def _share(seeds: int, arm: Arm) -> int:
+        """A run-step of a matrix costs as much as fifty of a vector: a quarter of the seeds, but enough for a pilot."""
+        return seeds if arm.setting.cheap else max(4, seeds // 4)
 
     @property
     def run_steps(self) -> int:
@@ -123,7 +130,7 @@ class Form:
 
     def _run_steps(self, arm: Arm) -> float:
         axes = 2 if arm.setting.tunes_alpha else 1
-        pilot, grid = (160 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25, 1.3)
+        pilot, grid = (130 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25, 1.3)
         final = grid * (2 * self.reach + 1) ** axes + 6
         runs = pilot * len(self.pilot_seeds_of(arm)) + final * len(self.seeds_of(arm)) + 8
         return runs * arm.setting.steps

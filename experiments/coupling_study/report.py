@@ -125,11 +125,11 @@ def paragraph(outcome: Outcome) -> list[str]:
         f"Keeping the tuning of an exact oracle costs {float(np.median(lost)):.1f} % of the value in the median line, "
         f"at most {max(lost):.1f} % ({of.arms[i].label}; {worst.setting.label})."
     )
-    seeds, judged = outcome.form.seeds, {(v.line, v.quantity) for v in outcome.verdicts}
-    short = {(v.line, v.quantity) for v in outcome.verdicts if v.seeds_needed > seeds and v.line.setting.noisy}
+    additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
+    short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
     said.append(
-        f"In {len(short)} of {len(judged)} line-quantities {seeds} seeds are fewer than the pilot says the predicted "
-        "effect needs."
+        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot, tell a shift of that size "
+        "from none: there its seeds are not enough to call an absence."
     )
     return said
 

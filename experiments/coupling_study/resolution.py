@@ -11,6 +11,7 @@ from experiments.coupling_study.search import Found, spacings
 from experiments.statistics import power
 
 POWER = 0.8
+VALUE_FLOOR = 0.01  # of a ratio of values: a smaller one is no loss to anybody, and below what the grid leaves
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,17 @@ def _of(arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: 
     base = form.of(arm.setting)[0]
     axes = len(grid)
     if arm not in about:  # nothing is random: the grid is all that blurs
-        return Resolvable(grid[0], grid[-1] if axes == 2 else np.inf, 0.0, alpha_at, (0.0, 0.0, 0.0))
+        return Resolvable(grid[0], grid[-1] if axes == 2 else np.inf, VALUE_FLOOR, alpha_at, (0.0, 0.0, 0.0))
     told, i = about[arm]
+    seeds = len(form.seeds_of(arm))
     paired = (about[base][1],) if base in about and about[base][0] is told else None
     spreads = [power.spread_of_ratio(told, (i,), paired, axis) for axis in range(axes)]
     effects = [
-        max(floor, power.smallest_effect(spread, form.seeds, level, POWER).effect)
+        max(floor, power.smallest_effect(spread, seeds, level, POWER).effect)
         for floor, spread in zip(grid, spreads, strict=True)
     ]
     spread = power.spread_of_value(told, (i,), paired)
-    value = power.smallest_effect(spread, form.seeds, level, POWER).effect
+    value = max(VALUE_FLOOR, power.smallest_effect(spread, seeds, level, POWER).effect)
     alpha, alpha_spread = (effects[1], spreads[1]) if axes == 2 else (np.inf, np.nan)
     return Resolvable(effects[0], alpha, value, alpha_at, (spreads[0], alpha_spread, spread))
 
@@ -75,7 +77,10 @@ def seeds_needed(spread: float, effect: float, level: float) -> int:
 
 def sentences(form: Form, resolved: dict[Arm, Resolvable], level: float) -> list[str]:
     """What the measurement will resolve, setting by setting: said before it runs."""
-    said = [f"Before the measurement: {form.seeds} seeds, intervals of level {level:.5f} each, power {POWER:g}."]
+    said = [
+        f"Before the measurement: {form.seeds} seeds (matrices fewer), intervals of level {level:.5f} each, "
+        f"power {POWER:g}."
+    ]
     for setting in form.settings:
         mine = [resolved[arm] for arm in form.of(setting)[1:]]
         words = [f"step size {_span([one.step for one in mine])}"]

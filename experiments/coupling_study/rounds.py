@@ -22,7 +22,7 @@ from experiments.sweeps.specification import Sweep, of_table, runs_at_most
 from experiments.sweeps.store import Store
 
 Say = Callable[[str], None]
-WASTE = 2.0
+WASTE = 3.0
 
 
 class Question(NamedTuple):

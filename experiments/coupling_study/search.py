@@ -95,7 +95,7 @@ def _found(group: Group, search: Bracket) -> Found:
 
 
 def _wide(arm: Arm) -> tuple[Axis, ...]:
-    """Where the pilot starts: step sizes from 1/8 to 4 times D1's, alpha from 0.06.
+    """Where the pilot starts: step sizes from 1/8 to 4 times D1's, alpha from 0.054.
 
     On vectors, where a round costs more than its runs, the grid is dense enough to be halved once at most.
     """
@@ -104,8 +104,7 @@ def _wide(arm: Arm) -> tuple[Axis, ...]:
     step = Axis(scale / 8, scale * 4, 11 if dense else 6, ratios[0] * (1 + 1e-9), extensions=8)
     if len(ratios) == 1:
         return (step,)
-    count = 11 if dense else 6
-    return step, Axis(ratios[1] ** -20, 1.0, count, ratios[1] * (1 + 1e-9), extensions=3, highest=1.0)
+    return step, Axis(ratios[1] ** -16, 1.0, 9 if dense else 5, ratios[1] * (1 + 1e-9), extensions=3, highest=1.0)
 
 
 def _narrow(arm: Arm, centre: np.ndarray, reach: int) -> tuple[Axis, ...]:

@@ -11,6 +11,7 @@ import torch
 
 from experiments.oracles import specs
 from experiments.problems.base import Problem
+from experiments.problems.bigram import Bigram
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.digits_network import DigitsNetwork
 from experiments.problems.digits_softmax import DigitsSoftmax
@@ -79,6 +80,7 @@ PROBLEMS: dict[str, tuple[Callable[[Size], Problem], Size, tuple[int, ...]]] = {
     "matrix-quadratic": (_matrix_quadratic, (4, 6), (2,)),
     "ridge": (_ridge, (6,), (1, 2)),
     "layered-quadratic": (lambda size: LayeredQuadratic.shipped()[0], (), ()),
+    "bigram": (lambda size: Bigram(batch_size=size[0] or None), (0,), (1,)),
     "digits": (lambda size: DigitsSoftmax(batch_size=size[0] or None), (0,), (1,)),
     "digits-network": (lambda size: DigitsNetwork(batch_size=size[0] or None), (0,), (1,)),
 }
