@@ -31,6 +31,10 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "coupling": "How much step size and α should move when the oracle gets worse. Hollow: what the closed forms say; "
     "filled: the exact optimum of the same bound. Right: from how many steps on the closed form is right.",
+    "coupling_map": "Every cell is a tuned setting with one kind of error. Blue: the best step size, α or value moves "
+    "as the additive model predicts; yellow: that is an upper bound only; red: it moves the other way; grey: the runs "
+    "do not tell. The corner is the signed model’s verdict. Right: what a user loses who tunes for an exact oracle and "
+    "changes nothing.",
     "worst_cases": "What the worst adversary can make a fixed step pay, as a part of what D1 charges for the error. "
     "Blue dots are runs; the grey band is what nobody knows. Right: the best step against the worst run known, and "
     "the two that theory advises.",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from experiments.problems import Problem, shipped
 from experiments.problems.base import lipschitz_ratio
+from experiments.problems.bigram import Bigram
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.digits_network import DigitsNetwork
 from experiments.problems.digits_softmax import DigitsSoftmax
@@ -100,6 +101,8 @@ def a_minimiser(problem: Problem) -> Any:
     """A point where an exact infimum is attained."""
     if isinstance(problem, Saturated):
         return torch.tensor([[-1.0, 0.0]], dtype=torch.float64)
+    if isinstance(problem, Bigram):
+        return problem.truth.unsqueeze(0)
     if isinstance(problem, Shifted):
         return -problem.problem.start(1)
     return map_layers(torch.zeros_like, first_start(problem))
@@ -211,9 +214,11 @@ def check_infimum(problem: Problem) -> None:
         assert float(problem.value(a_minimiser(problem))[0]) == pytest.approx(problem.infimum.value, abs=1e-14)
 
 
-def single_samples(problem: Any) -> Tensor:
-    """Every sample of size one, as a batch."""
-    return torch.arange(problem.size).unsqueeze(-1)
+def single_samples(problem: Any) -> tuple[Tensor, Tensor]:
+    """Every sample of size one, as a batch, and its probability."""
+    if isinstance(problem, Bigram):
+        return torch.arange(len(problem.pair_frequency)).unsqueeze(-1), problem.pair_frequency
+    return torch.arange(problem.size).unsqueeze(-1), torch.full((problem.size,), 1 / problem.size, dtype=torch.float64)
 
 
 def check_noise(problem: Any) -> None:
@@ -231,11 +236,11 @@ def check_noise(problem: Any) -> None:
             spread = math.sqrt(2 / (entries * runs))  # relative standard deviation of the mean of ‖ξ‖²
             assert float(squares.mean()) == pytest.approx(std**2, rel=5 * spread)
         else:
-            sample = single_samples(problem)
+            sample, chances = single_samples(problem)
             noise = subtract(problem.gradient(repeat(x, len(sample)), sample), true)
-            mean = map_layers(lambda a: a.mean(0, keepdim=True), noise)
+            mean = map_layers(lambda a: torch.tensordot(chances, a, 1).unsqueeze(0), noise)  # noqa: B023
             assert float(norm2(mean, problem.core_ndim)[0]) < 1e-12
-            variance = float((norm2(noise, problem.core_ndim) ** 2).mean()) / problem.batch_size
+            variance = float(norm2(noise, problem.core_ndim) ** 2 @ chances) / problem.batch_size
             assert variance == pytest.approx(std**2, rel=1e-10)
     near = 10 if problem.noise_std.kind == "estimate" else 20
     assert problem.noise_std_at(around(problem, 20))[:near].max() <= problem.noise_std.value * (1 + 1e-12)

@@ -11,6 +11,7 @@ import torch
 
 from experiments.oracles import specs
 from experiments.problems.base import Problem
+from experiments.problems.bigram import Bigram
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.digits_network import DigitsNetwork
 from experiments.problems.digits_softmax import DigitsSoftmax
@@ -45,6 +46,13 @@ def _quadratic(size: Size) -> Problem:
     return DiagonalQuadratic(torch.linspace(0.05, 1.0, size[0], dtype=torch.float64), torch.ones(size[0]))
 
 
+def _isotropic(size: Size) -> Problem:
+    """‖x‖²/(2n) from (1, …, 1): L = 1 in ℓ∞, Δ = ½, the table of paper_notes.md, S1."""
+    return DiagonalQuadratic(
+        torch.full(size, 1 / size[0], dtype=torch.float64), torch.ones(size), f"‖x‖²/{2 * size[0]}"
+    )
+
+
 def _matrix_quadratic(size: Size) -> Problem:
     if size[0] == size[1]:
         return MatrixQuadratic.of_the_table(size[0])
@@ -68,9 +76,11 @@ def _ridge(size: Size) -> Problem:
 
 PROBLEMS: dict[str, tuple[Callable[[Size], Problem], Size, tuple[int, ...]]] = {  # make, default size, dimensions
     "quadratic": (_quadratic, (8,), (1,)),
+    "isotropic": (_isotropic, (20,), (1,)),
     "matrix-quadratic": (_matrix_quadratic, (4, 6), (2,)),
     "ridge": (_ridge, (6,), (1, 2)),
     "layered-quadratic": (lambda size: LayeredQuadratic.shipped()[0], (), ()),
+    "bigram": (lambda size: Bigram(batch_size=size[0] or None), (0,), (1,)),
     "digits": (lambda size: DigitsSoftmax(batch_size=size[0] or None), (0,), (1,)),
     "digits-network": (lambda size: DigitsNetwork(batch_size=size[0] or None), (0,), (1,)),
 }

@@ -18,6 +18,7 @@ from lmo.elements import expand, inner, map_layers
 from lmo.method import Method, Move
 from lmo.oracles import measure
 from lmo.oracles.base import alignment_deficit
+from lmo.oracles.rescaled import rescaled
 from lmo.randomness import Draw
 
 RESULTS = {
@@ -28,6 +29,7 @@ RESULTS = {
     "mean_epsilon": "mean alignment deficit of the oracle's answers at the recorded steps",
     "mean_eta": "mean norm excess of the same",
     "mean_delta": "mean distance of the same to a minimiser",
+    "mean_spread": "mean distance of the same to a minimiser after the best rescaling of each",
     "lost_at": "the recorded step at which the run was seen to have left the finite numbers (its other results are "
     "infinite); −1: it did not",
 }
@@ -147,6 +149,8 @@ class _Batch:
                 row["mean_epsilon"] = alignment_deficit(along, self.ball._dual_norm(move.fed))
             if "eta" in wanted:
                 row["mean_eta"] = self.ball._norm(move.direction) - 1
+        if "spread" in wanted:
+            row["mean_spread"] = rescaled(self.ball, move.fed, move.direction).spread
         for name, values in row.items():
             self.sums[name] = self.sums[name] + values.double() if name in self.sums else values.double()
 

@@ -19,7 +19,7 @@ from lmo.names import unknown_name
 FORMAT = 1  # of the content that is hashed: another number for code that computes other numbers from one specification
 REQUIRED = ("problem", "ball", "oracle", "step_size", "steps")
 MOMENTA = ("none", "ema", "ema-zero", "nesterov", "nesterov-zero", "heavy-ball", "storm")
-MEASURES = ("epsilon", "eta", "delta")
+MEASURES = ("epsilon", "eta", "delta", "spread")
 DTYPES = ("float64", "float32")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -40,7 +40,8 @@ class Sweep:
         momentum: one of `MOMENTA`. noise: σ ≥ 0 of Gaussian noise with E‖ξ‖₂² = σ²; 0 adds none.
         seeds: a count n (0 … n − 1) or a list; runs with one seed see the same noise.
         record_every: gradient norms and measured errors are taken at steps 0, n, 2n, … (for matrices an SVD each).
-        measure: errors of the oracle's answers to take too, of `MEASURES` (one to several SVDs each).
+        measure: errors of the oracle's answers to take too, of `MEASURES` (one to several SVDs each; spread,
+            what is left of delta after the best rescaling: about a hundred).
         dtype: "float64" or "float32", that of the iterates.
         chunk_runs: runs in one batch; None: sized to the cache (`experiments.sweeps.plan`).
 

@@ -25,6 +25,7 @@ from problem_laws import (
     largest_ratio,
     pair_name,
     repeat,
+    single_samples,
 )
 from torch import Tensor
 
@@ -96,14 +97,16 @@ def test_samples_differ_by_step_and_seed_and_repeat(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("problem", [p for p in NOISY if not isinstance(p, Noisy)], ids=pair_name)
-def test_minibatches_are_uniform_means_of_single_gradients(problem: Any) -> None:
+def test_minibatches_are_means_of_single_gradients_with_their_probabilities(problem: Any) -> None:
     runs = 300
     sample = problem.sample(Draw(range(runs), 0))
     assert sample.shape == (runs, problem.batch_size)
-    counts = torch.bincount(sample.flatten(), minlength=problem.size).double()
-    expected = sample.numel() / problem.size
+    _, chances = single_samples(problem)
+    counts = torch.bincount(sample.flatten(), minlength=len(chances)).double()
+    expected = sample.numel() * chances
     chi_square = float(((counts - expected) ** 2 / expected).sum())
-    assert len(counts) == problem.size and abs(chi_square - problem.size) < 5 * math.sqrt(2 * problem.size)
+    spread = 2 * len(chances) + float((1 / expected).sum())  # of χ², with the share of rare samples
+    assert len(counts) == len(chances) and abs(chi_square - len(chances)) < 5 * math.sqrt(spread)
     x = around(problem, 2)
     whole = problem.gradient(x, sample[:2])
     for run in range(2):

@@ -1,0 +1,158 @@
+"""What a study compares: settings, the arms that are tuned in each, and the lines of growing error that arms form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from experiments.sweeps import catalogue
+from experiments.sweeps.specification import Sweep
+
+ERRORS = ("random", "shrink", "inflate", "mixed", "worst")  # the controlled ones, in the order of the map
+STEP_SPACING, ALPHA_SPACING = 2**0.25, 1.2  # ratio of neighbouring points at the end of a search with noise
+EXACT_SPACING = 2 ** (1 / 32)  # the same where nothing is random: one run a point
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything but the oracle: a problem in a ball, σ of added noise, the momentum, the number of steps."""
+
+    problem: str
+    ball: str
+    noise: float = 0.0
+    momentum: str = "none"
+    steps: int = 400
+
+    @property
+    def tunes_alpha(self) -> bool:
+        """Whether alpha is searched beside the step size."""
+        return catalogue.MOMENTA[self.momentum].needs_alpha
+
+    @property
+    def noisy(self) -> bool:
+        """Whether gradients are random."""
+        return self.noise > 0 or catalogue.problem_called(self.problem).noise_std is not None
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a run-step costs about a microsecond: vectors."""
+        return catalogue.problem_called(self.problem).core_ndim == 1
+
+    @property
+    def label(self) -> str:
+        """Short, for tables and figures."""
+        ball = {"l-inf": "ℓ∞", "l2": "ℓ2"}.get(self.ball, self.ball)
+        sigma = f", σ = {self.noise:.2g}" if self.noise else ", batches" if self.noisy else ", no noise"
+        return f"{ball}, {self.problem}{sigma}" + (f", {self.momentum}" if self.momentum != "none" else "")
+
+    @property
+    def record_every(self) -> int:
+        """Every step on vectors; else every third or, on data, ninth, odd so that no two-cycle hides."""
+        return 1 if self.cheap or not self.noisy else 9 if catalogue.problem_called(self.problem).heavy else 3
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One oracle in one setting: what a best step size and a best alpha are searched for."""
+
+    setting: Setting
+    oracle: str
+    delta: float = 0.0
+
+    @property
+    def random(self) -> bool:
+        """Whether runs of two seeds differ."""
+        return self.setting.noisy or self.oracle in ("random", "worst")
+
+    @property
+    def label(self) -> str:
+        """`mixed 0.4`, `jordan:5`."""
+        return f"{self.oracle} {self.delta:g}" if catalogue.takes_delta(self.oracle) else self.oracle
+
+
+@dataclass(frozen=True)
+class Line:
+    """Arms of growing error, the exact one first: what a shift is measured along."""
+
+    error: str
+    arms: tuple[Arm, ...]
+
+    @property
+    def setting(self) -> Setting:
+        """That of all its arms."""
+        return self.arms[0].setting
+
+
+@dataclass(frozen=True)
+class Form:
+    """A declared study: its lines, the seeds of the pilot and of the measurement, how far a measurement reaches.
+
+    seeds: those of vectors; matrices have a quarter of them. reach: points on each side of the best one in the final
+    grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    pilot_seeds: int
+    seeds: int
+    reach: int = 3
+    resamples: int = 4000
+    level: float = 0.95
+    most_run_steps: float = 3e8
+    settings: tuple[Setting, ...] = field(init=False)
+    arms: tuple[Arm, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", tuple(dict.fromkeys(line.setting for line in self.lines)))
+        object.__setattr__(self, "arms", tuple(dict.fromkeys(arm for line in self.lines for arm in line.arms)))
+
+    def of(self, setting: Setting) -> tuple[Arm, ...]:
+        """The arms of one setting, the exact one first."""
+        return tuple(arm for arm in self.arms if arm.setting == setting)
+
+    def seeds_of(self, arm: Arm) -> tuple[int, ...]:
+        """Those of the measurement; no run of the pilot has one of them. One where nothing is random."""
+        return tuple(range(1000, 1000 + self._share(self.seeds, arm))) if arm.random else (1000,)
+
+    def pilot_seeds_of(self, arm: Arm) -> tuple[int, ...]:
+        """Those of the pilot."""
+        return tuple(range(self._share(self.pilot_seeds, arm))) if arm.random else (0,)
+
+    @staticmethod
+    def _share(seeds: int, arm: Arm) -> int:
+        """A run-step of a matrix costs as much as fifty of a vector: a quarter of the seeds, but enough for a pilot."""
+        return seeds if arm.setting.cheap else max(4, seeds // 4)
+
+    @property
+    def run_steps(self) -> int:
+        """What it takes, estimated with room for searches that have to go far; the run itself counts them."""
+        return round(sum(self._run_steps(arm) for arm in self.arms))
+
+    def _run_steps(self, arm: Arm) -> float:
+        axes = 2 if arm.setting.tunes_alpha else 1
+        pilot, grid = (130 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25, 1.3)
+        final = grid * (2 * self.reach + 1) ** axes + 6
+        runs = pilot * len(self.pilot_seeds_of(arm)) + final * len(self.seeds_of(arm)) + 8
+        return runs * arm.setting.steps
+
+
+def line(setting: Setting, error: str, levels: Iterable[float | str]) -> Line:
+    """The line of an error: δ of a controlled one (numbers), or oracles by their spec (words)."""
+    arms = [Arm(setting, "exact")]
+    arms += [Arm(setting, level) if isinstance(level, str) else Arm(setting, error, level) for level in levels]
+    return Line(error, tuple(arms))
+
+
+def sweep_of(
+    arm: Arm, deltas: Iterable[float], steps: Iterable[float], alphas: Iterable[float], seeds: Iterable[int],
+    measure: tuple[str, ...] = (),
+) -> Sweep:  # fmt: skip
+    """The grid of runs of an arm, or of arms that differ in δ alone."""
+    setting = arm.setting
+    name = "".join(c if c.isalnum() else "-" for c in f"{setting.problem}-{setting.ball}-{arm.oracle}")
+    return Sweep(
+        setting.problem, setting.ball, arm.oracle, tuple(steps), setting.steps, delta=tuple(deltas),
+        alpha=tuple(alphas), momentum=setting.momentum, noise=setting.noise, seeds=tuple(seeds),
+        record_every=max(setting.record_every, setting.steps // 40 | 1) if measure else setting.record_every,
+        measure=measure, name=name,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""`lmo study coupling` on the command line. Heavy imports happen inside."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
+study = typer.Typer(no_args_is_help=True, help="Studies of many tuned runs.\n\nExample: lmo study coupling --quick")
+
+
+@study.callback()
+def _studies() -> None:
+    """Keeps `coupling` a subcommand although it is the only one."""
+
+
+@study.command()
+def coupling(
+    quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0: this one alone.")] = 2,
+    out: Annotated[Path, typer.Option(help="Where sweeps, data and the map go.")] = Path("out/coupling-study"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Best step size, alpha and value against the oracle's error: measured, predicted, judged; and a map of it.
+
+    Example: lmo study coupling --quick
+    """
+    from experiments import cli
+
+    if quick and full:
+        raise ValueError("give either --quick or --full; neither is the default form")
+    console = cli.errors if as_json else cli.console
+    try:
+        _run("full" if full else "quick" if quick else "default", resume, workers, out, as_json)
+    except KeyboardInterrupt:
+        text = "stopped; every finished chunk is stored, --resume goes on from there"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _run(name: str, resume: bool, workers: int, out: Path, as_json: bool) -> None:
+    import figures
+    from experiments import cli, store
+    from experiments.coupling_study import report
+    from experiments.coupling_study.forms import FORMS
+    from experiments.coupling_study.study import study as run
+
+    console = cli.errors if as_json else cli.console
+    started = time.perf_counter()
+    folder = out / name
+
+    def say(text: str) -> None:
+        console.print(f"{time.perf_counter() - started:7.1f} s  {text}", markup=False, highlight=False, soft_wrap=True)
+
+    if any(folder.glob("sweeps/*/sweep.json")) and not resume:
+        raise ValueError(f"{str(folder)!r} holds sweeps of this form; --resume goes on with them, --out takes another")
+    form = FORMS[name]()
+    say(
+        f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
+        f"about {form.run_steps:.3g} run-steps at most"
+    )
+    outcome = run(form, folder / "sweeps", say, workers)
+    data = report.coupling_map(outcome)
+    store.save(data, folder / "data" / "coupling_map.zarr")
+    picture = figures.save("coupling_map", data, folder)
+    summary = {
+        "form": name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
+        "verdicts": [report.verdict_row(v) for v in outcome.verdicts], "arms": report.arm_rows(outcome),
+        "paragraph": report.paragraph(outcome),
+    }  # fmt: skip
+    text = json.dumps(plain(summary), ensure_ascii=False, indent=1)
+    (folder / "coupling.json").write_text(text, encoding="utf-8")
+    if as_json:
+        print(text)
+        return
+    cli._print_rows(report.table(outcome), as_json=False)
+    for sentence in (*report.paragraph(outcome), f"{picture}, {folder / 'coupling.json'}"):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    say(f"done, {outcome.run_steps:.3g} run-steps")
+
+
+def plain(value: Any) -> Any:
+    """The same with null in place of numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,114 @@
+"""The declared forms of the study: quick, default and full."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from experiments.coupling_study.cells import Form, Line, Setting, line
+from experiments.sweeps import catalogue
+from experiments.sweeps.catalogue import DoesNotFit
+
+DELTAS = (0.4, 0.8)
+PER_ENTRY = {"low": 0.02, "high": 0.1}  # noise of the ℓ∞ problem on 20 coordinates, per coordinate (paper_notes.md, S1)
+LOW, HIGH = (std * 20**0.5 for std in PER_ENTRY.values())
+MATRIX_LOW, MATRIX_HIGH = 0.3, 1.2  # the same ρσ/√(2LΔ/K) on 12×12 matrices, K = 100
+CONTROLLED = ("shrink", "inflate", "mixed", "random", "worst")
+STALE = ("stale:2", "stale:4", "stale:8")
+OF_MATRICES = {
+    "jordan": tuple(f"jordan:{n}" for n in (8, 5, 3, 2, 1)),
+    "classical": tuple(f"classical-2:{n}" for n in (8, 5, 3, 2, 1)),
+    "polar express": tuple(f"polar-express:{n}" for n in (8, 5, 3, 2, 1)),
+    "low rank": ("low-rank:9", "low-rank:6", "low-rank:3"),
+    "bfloat16": ("rounded",),
+    "stale": STALE,
+}
+OF_VECTORS = {"bfloat16": ("rounded",), "stale": STALE}
+
+
+def quick() -> Form:
+    """The table of paper_notes.md, S1 (ℓ∞, EMA, two noises) and the deterministic one (spectral, 12×12)."""
+    lines: list[Line] = []
+    for noise in (LOW, HIGH):
+        lines += _controlled(Setting("isotropic:20", "l-inf", noise, "ema", 400), CONTROLLED[:4])
+    exact = Setting("matrix-quadratic:12x12", "spectral", 0.0, "none", 400)
+    lines += [line(exact, error, (0.25, 0.5)) for error in CONTROLLED[:3]]
+    return Form("quick", tuple(lines), pilot_seeds=16, seeds=64, resamples=3000)
+
+
+def default() -> Form:
+    """A core factorial (ball × noise × controlled error, EMA) and lines that change one factor at a time."""
+    lines: list[Line] = []
+    for problem, ball, noise in itertools.product(("isotropic:20", "quadratic:20"), ("l-inf", "l2"), (LOW, HIGH)):
+        lines += _controlled(Setting(problem, ball, noise, "ema", 400), CONTROLLED[:4])
+    base = Setting("isotropic:20", "l-inf", LOW, "ema", 400)
+    lines += [line(base, error, levels) for error, levels in OF_VECTORS.items()]
+    for momentum in ("none", "nesterov", "storm"):
+        lines += _controlled(Setting("isotropic:20", "l-inf", LOW, momentum, 400), CONTROLLED[:3])
+    lines += _controlled(Setting("isotropic:20", "l-inf", 0.0, "none", 400), CONTROLLED)
+    exact = Setting("matrix-quadratic:12x12", "spectral", 0.0, "none", 400)
+    lines += _controlled(exact, CONTROLLED[:4]) + [line(exact, *one) for one in OF_MATRICES.items()]
+    lines += _controlled(Setting("matrix-quadratic:12x12", "nuclear", 0.0, "none", 400), CONTROLLED[:4])
+    lines += _controlled(Setting("layered-quadratic", "product", 0.0, "none", 400), CONTROLLED[:4])
+    noisy = Setting("matrix-quadratic:12x12", "spectral", MATRIX_LOW, "ema", 100)
+    lines += _controlled(noisy, CONTROLLED[:3])
+    lines += [line(noisy, name, OF_MATRICES[name]) for name in ("jordan", "classical")]
+    words = Setting("bigram:64", "spectral", 0.0, "ema", 100)
+    lines += _controlled(words, CONTROLLED[:3]) + [
+        line(words, name, OF_MATRICES[name]) for name in ("jordan", "low rank")
+    ]
+    lines += [line(Setting("digits:64", "spectral", 0.0, "ema", 60), *one) for one in (
+        ("shrink", DELTAS[1:]), ("mixed", DELTAS[1:]), ("jordan", ("jordan:5", "jordan:2")))]  # fmt: skip
+    return Form("default", tuple(lines), pilot_seeds=16, seeds=64)
+
+
+def full() -> Form:
+    """Every combination of problem, ball, noise, momentum and error that goes together."""
+    vectors = itertools.product(("isotropic:20", "quadratic:20", "ridge:6"), ("l-inf", "l2"), (0.0, LOW, HIGH), (400,))
+    matrices = itertools.product(
+        ("matrix-quadratic:12x12", "bigram", "digits"), ("spectral", "nuclear"), (0.0, MATRIX_LOW, MATRIX_HIGH), (100,)
+    )
+    batches = itertools.product(("bigram:64", "digits:256", "digits:32"), ("spectral", "nuclear"), (0.0,), (100,))
+    layers = itertools.product(("layered-quadratic", "digits-network:64"), ("product",), (0.0,), (100,))
+    lines: list[Line] = []
+    for (problem, ball, noise, steps), momentum in itertools.product(
+        itertools.chain(vectors, matrices, batches, layers), ("none", "ema", "nesterov", "storm")
+    ):
+        setting = Setting(problem, ball, noise, momentum, steps)
+        if _has_theorem(setting):
+            lines += _controlled(setting, CONTROLLED) + list(_others(setting))
+    return Form("full", tuple(lines), pilot_seeds=32, seeds=256, resamples=20_000, most_run_steps=math.inf)
+
+
+def _controlled(setting: Setting, errors: tuple[str, ...]) -> list[Line]:
+    return [line(setting, error, DELTAS) for error in errors if _fits(setting, error)]
+
+
+def _others(setting: Setting) -> Iterator[Line]:
+    for error, levels in (OF_VECTORS if setting.cheap else OF_MATRICES).items():
+        if all(_fits(setting, level) for level in levels):
+            yield line(setting, error, levels)
+
+
+def _fits(setting: Setting, oracle: str) -> bool:
+    problem = catalogue.problem_called(setting.problem)
+    try:
+        catalogue.oracle_called(oracle, catalogue.ball_called(setting.ball, problem), 0.5)
+        catalogue.with_noise(problem, setting.noise)
+    except DoesNotFit:
+        return False
+    return True
+
+
+def _has_theorem(setting: Setting) -> bool:
+    """Whether the setting can be built and its constants are all known."""
+    from experiments.coupling_study.predicted import constants_of
+
+    try:
+        return _fits(setting, "exact") and bool(constants_of(setting))
+    except ValueError:
+        return False
+
+
+FORMS = {"quick": quick, "default": default, "full": full}

@@ -1,0 +1,156 @@
+"""A finished study as data: the map that the figure draws, the curves over δ, tables for the terminal, a paragraph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from experiments.coupling_study.measured import MEASURES, QUANTITIES, Measured
+from experiments.coupling_study.study import Outcome
+from experiments.coupling_study.verdicts import MODELS, SHIFTS, Verdict, judged_arm
+from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED, UPPER, VERDICTS
+
+
+def coupling_map(outcome: Outcome) -> xr.Dataset:
+    """What `figures.coupling_map` draws: per line, at its judged arm."""
+    lines, names = outcome.form.lines, list(SHIFTS)
+    table = np.full((len(lines), len(names), len(MODELS)), "", dtype=object)
+    numbers = {name: np.full((len(lines), len(names)), np.nan) for name in ("shift", "low", "high", "resolvable")}
+    predicted = np.full(table.shape, np.nan)
+    for one in outcome.verdicts:
+        at = lines.index(one.line), names.index(one.quantity)
+        table[(*at, MODELS.index(one.model))] = one.verdict
+        predicted[(*at, MODELS.index(one.model))] = one.predicted
+        for name, value in (("shift", one.estimate), ("low", one.low), ("high", one.high)):
+            numbers[name][at] = value
+        numbers["resolvable"][at] = one.resolvable
+    at_line = [outcome.at(line) for line in lines]
+    regret = {name: [of.of(of.arms[i], "regret")[k] for of, i in at_line] for k, name in enumerate(_ENDS)}
+    errors = {name: ("line", [getattr(of.errors[i], name) for of, i in at_line]) for name in MEASURES}
+    dimensions = ("line", "quantity")
+    return xr.Dataset(
+        {"verdict": ((*dimensions, "model"), table.astype(str)), "predicted": ((*dimensions, "model"), predicted)}
+        | {name: (dimensions, values) for name, values in numbers.items()}
+        | {name: ("line", values) for name, values in regret.items()}
+        | errors,
+        {
+            "quantity": names, "model": list(MODELS), "setting": ("line", [line.setting.label for line in lines]),
+            "error": ("line", [line.error for line in lines]),
+            "judged": ("line", [of.arms[i].label for of, i in at_line]),
+        },
+        {"form": outcome.form.name, "level": outcome.form.level},
+    )  # fmt: skip
+
+
+_ENDS = ("regret", "regret_low", "regret_high")
+
+
+def arm_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """One row an arm: best step size, alpha and value with intervals, measured errors, predictions, regret."""
+    return [_row(of, i) for of in outcome.measured for i in range(len(of.arms))]
+
+
+def _row(of: Measured, i: int) -> dict[str, Any]:
+    arm = of.arms[i]
+    row: dict[str, Any] = {"setting": of.setting.label, "arm": arm.label}
+    for name, quantity in (("step_size", "log_step"), ("alpha", "log_alpha"), ("value", "log_value")):
+        row[name], row[f"{name}_low"], row[f"{name}_high"] = (float(np.exp(x)) for x in of.of(arm, quantity))
+    row |= of.errors[i]._asdict()
+    for model, found in zip(MODELS, (of.additive[i], of.signed[i]), strict=True):
+        for name in ("step_size", "alpha", "value"):
+            row[f"{model}_{name}"] = None if found is None else getattr(found, name)
+    row["regret"], row["regret_low"], row["regret_high"] = (float(np.expm1(x)) for x in of.of(arm, "regret"))
+    row["gain_of_additive_advice"], row["gain_of_signed_advice"] = (
+        float(-np.expm1(of.of(arm, f"{model}_advice")[0])) for model in MODELS
+    )
+    return row | {"at_a_limit": bool(of.limit_hit[i].any())}
+
+
+def verdict_row(one: Verdict) -> dict[str, Any]:
+    """One verdict as plain data; ratios, but differences for beta."""
+    turn = (lambda x: float(x)) if one.quantity == "beta" else (lambda x: float(np.exp(x)))
+    return {
+        "setting": one.line.setting.label, "error": one.line.error, "quantity": one.quantity, "model": one.model,
+        "measured": turn(one.estimate), "low": turn(one.low), "high": turn(one.high),
+        "predicted": None if np.isnan(one.predicted) else turn(one.predicted), "resolvable": one.resolvable,
+        "seeds_needed": one.seeds_needed, "verdict": one.verdict, "reason": one.reason,
+    }  # fmt: skip
+
+
+def table(outcome: Outcome) -> list[dict[str, str]]:
+    """One row a line, for a terminal: what was measured, predicted, judged, and the regret."""
+    rows = []
+    for line in outcome.form.lines:
+        of, i = outcome.at(line)
+        error = of.errors[i]
+        row = {"setting": line.setting.label, "error": of.arms[i].label}
+        row |= {"δ, δ′": f"{error.delta:.2f}, {error.spread:.2f}", "ε, η": f"{error.epsilon:.2f}, {error.eta:.2f}"}
+        mine = {(v.quantity, v.model): v for v in outcome.verdicts if v.line == line}
+        for quantity in ("step size", "alpha", "value"):
+            if (quantity, "additive") not in mine:
+                row |= {quantity: "", f"{quantity}: additive": "", f"{quantity}: signed": ""}
+                continue
+            one = mine[quantity, "additive"]
+            row[quantity] = f"×{np.exp(one.estimate):.2f} [{np.exp(one.low):.2f}, {np.exp(one.high):.2f}]"
+            for model in MODELS:
+                told = mine[quantity, model]
+                says = "–" if np.isnan(told.predicted) else f"×{np.exp(told.predicted):.2f}"
+                row[f"{quantity}: {model}"] = f"{says} {SHORT[told.verdict]}"
+        low, mid, high = (100 * np.expm1(of.of(of.arms[i], "regret")[k]) for k in (1, 0, 2))
+        row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
+        rows.append(row)
+    return rows
+
+
+SHORT = {APPEARS: "appears", UPPER: "bound only", OTHER: "other way", UNDECIDED: "undecided"}
+
+
+def paragraph(outcome: Outcome) -> list[str]:
+    """Sentences: how often each verdict, both readings of the momentum parameter, the regret, what was resolvable."""
+    said = []
+    for quantity in ("step size", "alpha", "value"):
+        for model in MODELS:
+            counts = Counter(v.verdict for v in outcome.verdicts if (v.quantity, v.model) == (quantity, model))
+            if counts:
+                listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+                said.append(f"{quantity}, {model} model: {listed} (of {sum(counts.values())}).")
+    said += _readings(outcome)
+    worst = max(outcome.form.lines, key=lambda line: _regret(outcome, line))
+    of, i = outcome.at(worst)
+    lost = [100 * np.expm1(_regret(outcome, line)) for line in outcome.form.lines]
+    said.append(
+        f"Keeping the tuning of an exact oracle costs {float(np.median(lost)):.1f} % of the value in the median line, "
+        f"at most {max(lost):.1f} % ({of.arms[i].label}; {worst.setting.label})."
+    )
+    additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
+    short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
+    said.append(
+        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot, tell a shift of that size "
+        "from none: there its seeds are not enough to call an absence."
+    )
+    return said
+
+
+def _regret(outcome: Outcome, line: Any) -> float:
+    of, i = outcome.at(line)
+    value = of.intervals.estimate[i, QUANTITIES.index("regret")]
+    return float(value) if np.isfinite(value) else float("inf")
+
+
+def _readings(outcome: Outcome) -> list[str]:
+    """“A less precise oracle asks for a larger momentum parameter”, with the parameter read as α and as β = 1 − α."""
+    shifts = [v for v in outcome.verdicts if v.quantity == "alpha" and v.model == "additive"]
+    if not shifts:
+        return []
+    grows, falls = sum(v.low > 0 for v in shifts), sum(v.high < 0 for v in shifts)
+    return [
+        "“A larger momentum parameter for a less precise oracle”: read as α (less memory) the runs support it in "
+        f"{grows} of {len(shifts)} lines; read as β = 1 − α (more memory), in {falls}; in "
+        f"{len(shifts) - grows - falls} the interval has both signs."
+    ]
+
+
+__all__ = ["arm_rows", "coupling_map", "judged_arm", "paragraph", "table", "verdict_row"]

@@ -1,0 +1,100 @@
+"""The map of the coupling study: in which settings, for which errors, does the shift that theory predicts appear?"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Polygon, Rectangle
+
+from figures.style import BLACK, BLUE, VERMILION, figure, headline, styled
+
+# verdict → colour, sign, ink: told apart by colour, by lightness and by the sign
+LOOK = {
+    "appears as predicted": (BLUE, "✓", "white"),
+    "upper bound only": ("#F2D98B", "≤", BLACK),
+    "points the other way": (VERMILION, "↔", "white"),
+    "undecided": ("#E4E4E4", "?", "#555555"),
+}
+TITLES = {"step size": "best step size", "alpha": "best α", "value": "value at the best tuning"}
+LARGE = 0.2  # a regret from which the shade is full
+
+
+@styled
+def draw(dataset: xr.Dataset) -> Figure:
+    """Variables verdict (line, quantity, model), shift (line, quantity), regret (line); setting and error per line.
+
+    Attributes: form, level.
+    """
+    settings, errors = (list(dict.fromkeys(dataset[name].values.tolist())) for name in ("setting", "error"))
+    panels = [*TITLES, "regret"]
+    wide = 0.62 * len(errors) + 0.35
+    drawn, axes = figure(1, len(panels), width=3.6 + wide * len(panels), height=0.5 * len(settings) + 2.6)
+    for axis, panel in zip(axes, panels, strict=True):
+        _frame(axis, settings, errors, named=panel == panels[0])
+        axis.set_title(TITLES.get(panel, "lost by keeping the\ntuning of an exact oracle"), fontsize=10.5)
+        for i in range(dataset.sizes["line"]):
+            one = dataset.isel(line=i)
+            at = errors.index(str(one["error"].item())), settings.index(str(one["setting"].item()))
+            if panel == "regret":
+                _regret(axis, at, float(one["regret"]))
+            else:
+                _cell(axis, at, one.sel(quantity=panel))
+    handles = [Patch(facecolor=colour, label=f"{sign}  {name}") for name, (colour, sign, _) in LOOK.items()]
+    drawn.legend(handles=handles, loc="lower left", ncols=4, fontsize=10, bbox_to_anchor=(0.0, 0.0))
+    headline(drawn, _says(dataset), _detail(dataset), foot=0.4)
+    return drawn
+
+
+def _frame(axis: Axes, settings: list[str], errors: list[str], named: bool) -> None:
+    axis.set(xlim=(-0.5, len(errors) - 0.5), ylim=(len(settings) - 0.5, -0.5), xlabel="error of the oracle")
+    axis.set_xticks(range(len(errors)), errors, rotation=45, ha="right", fontsize=9, rotation_mode="anchor")
+    axis.set_yticks(range(len(settings)), settings if named else [], fontsize=9)
+    axis.set_ylabel("ball, problem, noise, momentum" if named else "")
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def _cell(axis: Axes, at: tuple[int, int], one: xr.Dataset) -> None:
+    x, y = at
+    additive, signed = (str(one["verdict"].sel(model=model).item()) for model in ("additive", "signed"))
+    if not additive:
+        return
+    colour, sign, ink = LOOK[additive]
+    axis.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor=colour, lw=0))
+    corner = [(x + 0.47, y + 0.45), (x + 0.17, y + 0.45), (x + 0.47, y + 0.12)]
+    axis.add_patch(Polygon(corner, facecolor=LOOK[signed][0], edgecolor="white", lw=1))
+    shift = float(one["shift"])
+    says = f"×{np.exp(shift):.2f}" if np.isfinite(shift) and abs(shift) < 4 else "off"
+    axis.text(x, y, f"{sign}\n{says}", ha="center", va="center", color=ink, fontsize=8.5, linespacing=1.0)
+
+
+def _regret(axis: Axes, at: tuple[int, int], regret: float) -> None:
+    x, y = at
+    lost = np.expm1(regret) if np.isfinite(regret) else np.nan
+    part = float(np.clip(lost / LARGE, 0, 1)) if np.isfinite(lost) else 0.0
+    shade = tuple(1 - part * (1 - level) for level in (0.35, 0.35, 0.35))
+    axis.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor=shade, edgecolor="#CCCCCC", lw=0.5))
+    says = f"{100 * lost:.0f} %" if lost < 9.995 else f"×{1 + lost:.0f}" if np.isfinite(lost) else "lost"
+    axis.text(x, y, says, ha="center", va="center", fontsize=8.5, color="white" if part > 0.6 else BLACK)
+
+
+def _says(dataset: xr.Dataset) -> str:
+    one = dataset["verdict"].sel(quantity="step size", model="additive").values
+    other = dataset["verdict"].sel(quantity="step size", model="signed").values
+    of, appears = one.size, int((one == "appears as predicted").sum())
+    against, signed = int((one == "points the other way").sum()), int((other == "appears as predicted").sum())
+    return (
+        f"“Smaller step for a less precise oracle” appears as predicted in {appears} of {of} cells, the other way in "
+        f"{against}; the signed model’s step in {signed}"
+    )
+
+
+def _detail(dataset: xr.Dataset) -> str:
+    return (
+        "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured, over an exact oracle, at the "
+        f"largest error. Intervals hold together at {100 * dataset.attrs['level']:g} %."
+    )

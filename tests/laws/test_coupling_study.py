@@ -1,0 +1,218 @@
+"""The coupling study: its questions, its predictions, and what it says of planted couplings that it must find."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import lmo, strict_json
+
+from experiments.coupling_study import forms, report
+from experiments.coupling_study import study as studies
+from experiments.coupling_study.cells import Arm, Form, Setting, line
+from experiments.coupling_study.predicted import constants_of, predict, scale_of
+from experiments.coupling_study.rounds import Question, Rounds, pieces
+from experiments.problems.diagonal_quadratic import DiagonalQuadratic
+from experiments.run import run
+from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
+from lmo.balls import LInf
+from lmo.method import Method
+from lmo.momentum import Ema
+from lmo.oracles import Exact, Perturbed, Shrink
+
+S1 = Setting("isotropic:20", "l-inf", 0.02 * 20**0.5, "ema", 400)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, the current one while the test runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def silent(text: str) -> None:
+    """Says nothing."""
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("corner", [0, 3, 8])
+def test_pieces_hold_every_point_once(corner: int) -> None:
+    grid = np.array([[s, a] for a in (0.1, 0.2, 0.4) for s in (1.0, 2.0, 4.0)])
+    far = np.array([[100.0 + i, 1.0 - 0.01 * i] for i in range(12)])  # no product of steps and alphas is near
+    for points in (grid, np.delete(grid, corner, 0), np.vstack([grid, [[np.nan, np.nan]]]), far, grid[:, :1][:3]):
+        seen = {}
+        for piece in pieces(points):
+            for i, step in enumerate(piece.steps):
+                for j, alpha in enumerate(piece.alphas):
+                    row = piece.rows[i, j]
+                    if row >= 0:
+                        assert row not in seen
+                        seen[row] = (step, alpha)
+        wanted = {i: (p[0], p[1] if len(p) == 2 else 1.0) for i, p in enumerate(points) if np.isfinite(p).all()}
+        assert seen == wanted
+
+
+def test_answers_are_the_runs_of_their_points(tmp_path: Path) -> None:
+    """Two arms of one oracle share a sweep; each number is that of the same run made alone."""
+    setting = Setting("isotropic:5", "l-inf", 0.1, "ema", 12)
+    points = np.array([[0.05, 0.3], [0.1, 0.3], [0.1, 0.9]])
+    questions = [Question(Arm(setting, "shrink", delta), points, (3, 7)) for delta in (0.2, 0.6)]
+    rounds = Rounds(tmp_path, silent)
+    answers = rounds.answer(questions, "test")
+    assert rounds.sweeps == 1 and rounds.asked == 2 * 4 * 2 * 12  # a product of 2×2 for 3 points
+    from experiments.sweeps.catalogue import problem_called, with_noise
+
+    problem = with_noise(problem_called("isotropic:5"), 0.1)
+    assert isinstance(problem_called("isotropic:5"), DiagonalQuadratic)
+    for question, answer in zip(questions, answers, strict=True):
+        for row, (step, alpha) in enumerate(points):
+            method = Method(Perturbed(Exact(LInf()), Shrink(question.arm.delta)), Ema())
+            data = run(problem, method, steps=12, step_size=step, alpha=alpha, seeds=(3, 7), record="metric")
+            assert answer["mean_gradient_norm"][row] == pytest.approx(data["gradient_norm"].mean("step").values)
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("epsilon", "eta"), [(0.0, 0.0), (0.8, 0.8), (0.5, -0.5), (-0.3, 0.3)])
+def test_the_predicted_optimum_is_that_of_s1_in_plain_python(epsilon: float, eta: float) -> None:
+    known = constants_of(S1)
+    gap, smooth, steps = known["initial_gap"], known["smoothness"], known["steps"]
+    noise = known["noise_std"] * known["norm_ratio"]
+    assert (gap, smooth, steps) == (0.5, pytest.approx(1.0), 400) and noise == pytest.approx(0.4)
+    c, b = 1 - epsilon, 1 + eta
+    best = (math.inf, 0.0, 0.0)
+    for k in range(1500):
+        alpha = math.exp(math.log(0.01) * (1 - k / 1499))
+        slope = smooth * b * b / 2 + (b + c) * smooth * b * (1 - alpha) / alpha
+        gamma = math.sqrt(gap / steps / slope)
+        spread = (b + c) * noise * (1 / (alpha * steps) + math.sqrt(alpha / (2 - alpha)))
+        best = min(best, ((gap / (gamma * steps) + slope * gamma + spread) / c, gamma, alpha))
+    found = predict(S1, epsilon, eta)
+    assert found is not None
+    assert (found.value, found.step_size, found.alpha) == (
+        pytest.approx(best[0], rel=1e-4), pytest.approx(best[1], rel=0.01), pytest.approx(best[2], rel=0.01),
+    )  # fmt: skip
+    assert predict(S1, 1.0, 0.2) is None
+
+
+# --- planted couplings ------------------------------------------------------------------------------------------------
+
+
+class Planted(Rounds):
+    """Answers by a formula: best step ∝ shift^δ of the prediction's, value as predicted, 8 % lost per e² of distance."""
+
+    def __init__(self, sign: float, noise: float = 0.02) -> None:
+        super().__init__(Path("nowhere"), silent)
+        self.sign, self.noise = sign, noise
+
+    def optimum(self, arm: Arm) -> tuple[np.ndarray, float]:
+        start, moved = predict(arm.setting, 0, 0), predict(arm.setting, arm.delta, arm.delta)
+        assert start is not None and moved is not None
+        step = math.log(moved.step_size / start.step_size), math.log(moved.alpha / start.alpha)
+        base = np.log([scale_of(arm.setting) / 3, 0.3])
+        return base + self.sign * np.array(step), moved.value / start.value
+
+    def answer(self, questions, what):  # type: ignore[no-untyped-def]
+        return [self.one(question) for question in questions]
+
+    def one(self, question: Question) -> dict[str, np.ndarray]:
+        at, value = self.optimum(question.arm)
+        seeds = np.array(question.seeds)
+        source = [np.random.default_rng(int(seed)).standard_normal(3) for seed in seeds]
+        shake = self.noise * np.array(source)  # the same for all arms: common random numbers
+        axes = question.points.shape[1]
+        away = np.log(question.points)[:, None, :] - (at + shake[:, :2])[None, :, :axes]
+        cost = value * (1 + 0.08 * (away**2).sum(-1)) * (1 + shake[:, 2]) * 0.01
+        delta = np.full(cost.shape, question.arm.delta)
+        measured = {f"mean_{name}": delta for name in ("delta", "epsilon", "eta", "spread")}
+        return {"mean_gradient_norm": np.where(np.isnan(cost), np.nan, cost), **measured}
+
+
+def planted(monkeypatch: pytest.MonkeyPatch, sign: float) -> studies.Outcome:
+    monkeypatch.setattr(studies, "Rounds", lambda *_: Planted(sign))
+    form = Form("planted", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=16, seeds=48, resamples=800)
+    return studies.study(form, Path("nowhere"), silent)
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1.0, APPEARS), (-1.0, OTHER)])
+def test_a_planted_coupling_is_found_with_its_sign(
+    monkeypatch: pytest.MonkeyPatch, sign: float, verdict: str
+) -> None:  # fmt: skip
+    outcome = planted(monkeypatch, sign)
+    mine = {(v.quantity, v.model): v for v in outcome.verdicts}
+    steps, alphas = mine["step size", "additive"], mine["alpha", "additive"]
+    assert (steps.verdict, alphas.verdict) == (verdict, verdict)
+    assert steps.estimate == pytest.approx(sign * math.log(0.00942779 / 0.01138678), abs=0.01)
+    assert alphas.estimate == pytest.approx(sign * math.log(0.2243915 / 0.1795220), abs=0.01)
+    assert mine["value", "additive"].verdict == APPEARS
+    assert mine["beta", "additive"].verdict == (OTHER if sign > 0 else mine["beta", "additive"].verdict)
+    of, i = outcome.at(outcome.form.lines[0])
+    lost = 0.08 * (steps.estimate**2 + alphas.estimate**2)
+    assert of.of(of.arms[i], "regret")[0] == pytest.approx(math.log1p(lost), abs=5e-4)
+    assert of.of(of.arms[i], "additive_advice")[0] == pytest.approx(
+        0.08 * (sign < 0) * 3 * (steps.estimate**2 + alphas.estimate**2) - math.log1p(lost) * (sign > 0), abs=2e-3
+    )
+    assert any("read as α" in sentence for sentence in report.paragraph(outcome))
+
+
+def test_noise_that_hides_a_shift_is_no_verdict_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "Rounds", lambda *_: Loud(1.0))
+    form = Form("loud", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=8, resamples=400)
+    found = studies.study(form, Path("nowhere"), silent).verdicts
+    assert {v.verdict for v in found if v.quantity in ("step size", "alpha")} == {UNDECIDED}
+
+
+class Loud(Planted):
+    """Noise that is another one for every arm and point."""
+
+    def one(self, question: Question) -> dict[str, np.ndarray]:
+        told = super().one(question)
+        word = zlib.crc32(question.points.tobytes() + str((question.arm.delta, question.seeds)).encode())
+        told["mean_gradient_norm"] = told["mean_gradient_norm"] * np.exp(
+            0.3 * np.random.default_rng(word).standard_normal(told["mean_gradient_norm"].shape)
+        )
+        return told
+
+
+# --- forms and the command --------------------------------------------------------------------------------------------
+
+
+def test_forms_are_declared_and_bounded() -> None:
+    for name, most in (("quick", 6e7), ("default", 3e8)):
+        form = forms.FORMS[name]()
+        assert form.name == name and form.run_steps <= most
+        for arm in form.arms:
+            assert not set(form.seeds_of(arm)) & set(form.pilot_seeds_of(arm))
+            assert len(form.seeds_of(arm)) > 1 or not arm.random
+            assert form.of(arm.setting)[0].oracle == "exact" and predict(arm.setting, 0.0, 0.0) is not None
+    balls = {setting.ball for setting in forms.default().settings}
+    assert balls >= {"l2", "l-inf", "spectral", "nuclear", "product"}
+    assert len({setting.problem for setting in forms.default().settings}) >= 4
+    greedy = Form("greedy", forms.quick().lines, pilot_seeds=8, seeds=10**6)
+    with pytest.raises(ValueError, match="about .* run-steps; at most 3e"):
+        studies.study(greedy, Path("nowhere"), silent)
+
+
+def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = Setting("matrix-quadratic:3x3", "spectral", 0.0, "none", 30)
+    tiny = Form("quick", tuple(line(exact, error, (0.5,)) for error in ("shrink", "inflate")), 4, 4, resamples=50)
+    monkeypatch.setitem(forms.FORMS, "quick", lambda: tiny)
+    words = ("study", "coupling", "--quick", "--workers", "0", "--out", "here")
+    said = lmo(*words, width=400)
+    assert said.status == 0 and "other way" in said.out and (home / "here/quick/coupling_map.png").is_file()
+    assert "--resume goes on" in lmo(*words).err and lmo(*words).status == 2
+    again = lmo(*words, "--resume", "--json")
+    told = strict_json(again.out)
+    assert told == json.loads((home / "here/quick/coupling.json").read_text())
+    step = {v["error"]: v for v in told["verdicts"] if v["quantity"] == "step size" and v["model"] == "signed"}
+    assert step["shrink"]["verdict"] == step["inflate"]["verdict"] == APPEARS
+    assert step["shrink"]["measured"] == pytest.approx(2, rel=0.03)
+    assert step["inflate"]["measured"] == pytest.approx(2 / 3, rel=0.03)
+    assert "figures here" not in again.err and lmo("study", "coupling", "--quick", "--full").status == 2
