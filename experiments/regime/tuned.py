@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import RegularGridInterpolator
 
 from experiments.statistics.bootstrap import Interval, interval
 from experiments.statistics.optimum import seed_mean
@@ -93,11 +94,13 @@ def _within(move: np.ndarray, offset: np.ndarray, near: np.ndarray) -> np.ndarra
     return (move >= low.min(-1)) & (move <= high.max(-1))
 
 
-def exponents(surfaces: list[Surface], deltas: list[float], level: float = 0.95) -> tuple[Interval, np.ndarray]:
+def exponents(
+    surfaces: list[Surface], deltas: list[float], level: float = 0.95
+) -> tuple[Interval, np.ndarray, np.ndarray]:
     """Exponents in 1 + δ of the best α, γ and value, each surface against the first (whose δ is 0): (cases − 1, 3).
 
-    Interval by resampling the seeds, which all surfaces share. Also whether each of the surfaces has its best point
-    inside (cases,). Averages from 0 to δ: log(α*(δ)/α*(0))/log(1 + δ).
+    Averages from 0 to δ: log(α*(δ)/α*(0))/log(1 + δ). The interval resamples the seeds, which all surfaces share. Then
+    the logarithms of the optima (cases, 3), and whether each lies inside of its grid (cases,).
     """
     size = np.log1p(np.asarray(deltas[1:], float))[:, None]
     stacked = np.stack([one.costs for one in surfaces])
@@ -106,18 +109,20 @@ def exponents(surfaces: list[Surface], deltas: list[float], level: float = 0.95)
         found = [best(means[:, i], one.log_alpha, one.log_step).logs for i, one in enumerate(surfaces)]
         return (np.stack(found[1:], 1) - found[0][:, None]) / size
 
-    inner = [bool(best(seed_mean(one.costs)[None], one.log_alpha, one.log_step).inner[0]) for one in surfaces]
-    return interval(stacked, of, RESAMPLES, level, method="percentile"), np.array(inner)
+    single = [_best_of(one) for one in surfaces]
+    logs, inner = (np.concatenate(parts) for parts in zip(*((one.logs, one.inner) for one in single), strict=True))
+    return interval(stacked, of, RESAMPLES, level, method="percentile"), logs, inner
+
+
+def _best_of(one: Surface) -> Best:
+    return best(seed_mean(one.costs)[None], one.log_alpha, one.log_step)
 
 
 def regret(kept: Surface, own: Surface) -> float:
     """What the tuning of `kept` costs on `own`: its cost there over the best one, minus 1. On the fitted points; NaN
     where the kept tuning is outside of the grid of `own`."""
-    first, second = (best(seed_mean(one.costs)[None], one.log_alpha, one.log_step) for one in (kept, own))
-    alpha, step = first.logs[0, 0], first.logs[0, 1]
+    alpha, step, _ = _best_of(kept).logs[0]
     if not (own.log_alpha[0] <= alpha <= own.log_alpha[-1] and own.log_step[0] <= step <= own.log_step[-1]):
         return float("nan")
-    from scipy.interpolate import RegularGridInterpolator
-
     means = RegularGridInterpolator((own.log_alpha, own.log_step), seed_mean(own.costs))
-    return float(means([alpha, step])[0] / np.exp(second.logs[0, 2]) - 1)
+    return float(means([alpha, step])[0] / np.exp(_best_of(own).logs[0, 2]) - 1)
