@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.oracles import commands
 from experiments.refutation import commands as refutation
+from experiments.study_commands import study
 from experiments.sweeps import commands as sweeps
 from experiments.worst_cases import commands as worst_cases
 
@@ -206,6 +207,7 @@ app.command()(refutation.replay)
 app.command("worst-case")(worst_cases.worst_case)
 app.command()(sweeps.sweep)
 app.add_typer(sweeps.results, name="results")
+app.add_typer(study, name="study")
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

@@ -67,11 +67,18 @@ def measured(surfaces: list[Surface], deltas: list[float], level: float = 0.95) 
 
 
 def built(
-    problem: Hovering, errors: Errors, deltas: list[float], steps: int, seeds: int, first_seed: int = 0
+    problem: Hovering,
+    errors: Errors,
+    deltas: list[float],
+    steps: int,
+    seeds: int,
+    first_seed: int = 0,
+    exact: Surface | None = None,
 ) -> Measured:
-    """One error on the built problem at δ = 0 and at `deltas`."""
-    every = [0.0, *deltas]
-    return measured([on_built(Case(problem, errors, d), steps, seeds, first_seed) for d in every], every)
+    """One error on the built problem at δ = 0 (`exact`, where that is there already) and at `deltas`."""
+    start = exact or on_built(Case(problem, errors, 0.0), steps, seeds, first_seed)
+    worse = [on_built(Case(problem, errors, delta), steps, seeds, first_seed) for delta in deltas]
+    return measured([start, *worse], [0.0, *deltas])
 
 
 def usually(noise: float, deltas: list[float], steps: int, seeds: int) -> Measured:

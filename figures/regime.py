@@ -1,0 +1,120 @@
+"""Where α* couples with the oracle's error: S1 over noise and horizon, and what was measured, in the same colours."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, figure, headline, styled
+
+COLOURS = "PuOr"
+EDGE = 0.5  # of the colours: exponents of ±1/2 and beyond
+LOOK = {
+    "two lengths": ("exact, too long", BLUE, "o"),
+    "short and long": ("too short, too long", SKY, "^"),
+    "worst": ("worst", VERMILION, "X"),
+    "worst while hovering": ("exact, worst", ORANGE, "D"),
+    "too long": ("all too long", GREEN, "v"),
+    "too short": ("all too short", GREY, "v"),
+}
+
+
+@styled
+def draw(dataset: xr.Dataset) -> Figure:
+    """Variables bound (noise, steps, quantity), built (cell, end, quantity), usual, exponent (…, delta, end, quantity).
+
+    Also bound_curve (delta, quantity). Coordinates of the cells: cell_noise, cell_steps, usual_noise, usual_steps.
+    """
+    drawn, (where, plane, curve) = figure(1, 3, width=14.2, height=5.0)
+    _map(drawn, where, dataset)
+    _plane(plane, dataset)
+    _curves(curve, dataset)
+    alpha = {name: float(_last(dataset, name)[0, 0]) for name in ("two lengths", "worst")}
+    headline(
+        drawn,
+        f"The coupling is real on a problem built for it: α* ∝ (1+δ)^{alpha['two lengths']:.2f}; "
+        f"the worst error there gives {alpha['worst']:.2f}",
+        "S1's limits for K → ∞ are 1/2 for α* and −1/4 for γ*. Best α and γ on fine grids, δ from 0 to "
+        f"{dataset.attrs['delta']:g}; bars: 95 % over {dataset.attrs['seeds']} seeds.",
+    )
+    return drawn
+
+
+def _last(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """(end, quantity) of an error at the last δ."""
+    return np.asarray(dataset["exponent"].sel(error=name).isel(delta=-1).values)
+
+
+def _map(drawn: Figure, axis: Axes, dataset: xr.Dataset) -> None:
+    steps, noise = dataset["steps"].values, dataset["noise"].values
+    shown = dataset["bound"].sel(quantity="alpha").values
+    mesh = axis.pcolormesh(
+        steps, noise, shown, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, shading="gouraud", rasterized=True
+    )
+    lines = axis.contour(steps, noise, shown, levels=[0.25, 0.45], colors=BLACK, linewidths=[1.0, 1.8])
+    names = {0.25: "half of ½", 0.45: "0.9 of ½"}
+    axis.clabel(lines, fmt=names, fontsize=8.5, manual=[(1e4, 5.5), (1e6, 1.8)])
+    for kind, marker, label in (("built", "o", "built problem"), ("usual", "s", "usual problem")):
+        values = dataset[kind] if kind == "built" else dataset[kind].isel(delta=-1)
+        x, y = (dataset[f"{'cell' if kind == 'built' else 'usual_cell'}".replace("usual_cell", "usual") + f"_{of}"]
+                for of in ("steps", "noise"))  # fmt: skip
+        colour = values.isel(end=0).sel(quantity="alpha").values
+        axis.scatter(x, y, c=colour, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, marker=marker, s=62, edgecolors="white",
+                     linewidths=1.3, label=label, zorder=3)  # fmt: skip
+    axis.set(xscale="log", yscale="log", xlabel="steps K", ylabel="noise n = ρσ/√(LΔ)")
+    axis.grid(visible=False)
+    axis.set_title("Exponent of α*: S1 (ground), runs (marks)")
+    legend = axis.legend(loc="lower right", labelcolor=BLACK, frameon=True, framealpha=0.85, edgecolor="none")
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_edgecolor(BLACK)  # type: ignore[attr-defined]
+            handle.set_facecolor("white")  # type: ignore[attr-defined]
+    bar = drawn.colorbar(mesh, ax=axis, pad=0.01, aspect=32, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _plane(axis: Axes, dataset: xr.Dataset) -> None:
+    delta = dataset.attrs["delta"]
+    most = np.log((1 + delta) / (1 - delta)) / np.log1p(delta) / 2
+    law = np.array([0, most])
+    axis.plot(law, 1.5 * law - 1, color=GREY, lw=1.2, zorder=1, label="law of two lengths")
+    for name, (words, colour, marker) in LOOK.items():
+        (x, y), (left, low), (right, high) = (row[:2] for row in _last(dataset, name))
+        axis.errorbar(x, y, xerr=[[x - left], [right - x]], yerr=[[y - low], [high - y]], color=colour, marker=marker,
+                      ms=8, ls="none", lw=1.2, label=words)  # fmt: skip
+    (usual, *_), marks = dataset["usual"].isel(delta=-1).values, dict(color=PURPLE, marker="s", ls="none", lw=1.2)
+    axis.errorbar(usual[0, 0], usual[0, 1], xerr=np.abs(usual[1:, :1] - usual[0, 0]),
+                  yerr=np.abs(usual[1:, 1:2] - usual[0, 1]), ms=7, label="usual problem, mixed", **marks)  # fmt: skip
+    axis.plot(0.5, -0.25, "*", color=BLACK, ms=15, mfc="none", mew=1.3, label="S1, K → ∞")
+    axis.axhline(0, color=GREY, lw=0.7)
+    axis.axvline(0, color=GREY, lw=0.7)
+    axis.set(xlabel="exponent of α* in 1+δ", ylabel="exponent of γ* in 1+δ")
+    axis.set_title("Every error on the built problem")
+    axis.set_ylim(-1.35, 2.9)
+    axis.legend(loc="upper left", ncols=2, fontsize=8.3, handlelength=1.4, columnspacing=0.9)
+
+
+def _curves(axis: Axes, dataset: xr.Dataset) -> None:
+    delta = dataset["delta"].values
+    fine = np.linspace(0, delta[-1], 60)
+    from_zero = np.concatenate([[0.0], delta])
+    axis.plot(fine, (1 + fine) ** 0.5, color=BLACK, lw=1, ls=":", label="S1, K → ∞")
+    exact = dataset["bound_curve"].sel(quantity="alpha").values
+    axis.plot(from_zero, (1 + from_zero) ** np.concatenate([[0.0], exact]), color=BLACK, lw=1.4, label="S1, this K")
+    rows = {name: dataset["exponent"].sel(error=name, quantity="alpha").values for name in ("two lengths", "worst")}
+    rows["usual"] = dataset["usual"].isel(usual_cell=0).sel(quantity="alpha").values
+    look = {**LOOK, "usual": ("usual problem, mixed", PURPLE, "s")}
+    for name, powers in rows.items():
+        words, colour, marker = look[name]
+        ratio = (1 + delta[:, None]) ** powers  # (delta, end)
+        axis.plot([0, delta[0]], [1, ratio[0, 0]], color=colour, lw=1.6)
+        axis.errorbar(delta, ratio[:, 0], yerr=[ratio[:, 0] - ratio[:, 1], ratio[:, 2] - ratio[:, 0]], color=colour,
+                      marker=marker, ms=7, lw=1.6, elinewidth=1.1, label=words)  # fmt: skip
+    axis.set(xlabel="size δ of the oracle's error", ylabel="α*(δ) / α*(0)", yscale="log")
+    ticks = [0.5, 0.7, 1.0, 1.4]
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.set_title(f"n = {dataset.attrs['noise']:g}, K = {dataset.attrs['steps']}")
+    axis.legend(loc="lower left")
