@@ -11,13 +11,14 @@ from figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILI
 
 COLOURS = "PuOr"
 EDGE = 0.5  # of the colours: exponents of ±1/2 and beyond
+# error → words, colour, marker, and where the words stand beside the mark in the plane, in points
 LOOK = {
-    "two lengths": ("exact, too long", BLUE, "o"),
-    "short and long": ("too short, too long", SKY, "^"),
-    "worst": ("worst", VERMILION, "X"),
-    "worst while hovering": ("exact, worst", ORANGE, "D"),
-    "too long": ("all too long", GREEN, "v"),
-    "too short": ("all too short", GREY, "v"),
+    "two lengths": ("exact while sliding,\ntoo long while hovering", BLUE, "o", (12, -4)),
+    "short and long": ("too short while sliding,\ntoo long while hovering", SKY, "^", (-14, 22)),
+    "worst": ("worst", VERMILION, "X", (10, 6)),
+    "worst while hovering": ("exact while sliding,\nworst while hovering", ORANGE, "D", (-4, 20)),
+    "too long": ("all too long", GREEN, "v", (10, -10)),
+    "too short": ("all too short", GREY, "^", (10, -3)),
 }
 
 
@@ -35,7 +36,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     headline(
         drawn,
         f"The coupling is real on a problem built for it: α* ∝ (1+δ)^{alpha['two lengths']:.2f}; "
-        f"the worst error there gives {alpha['worst']:.2f}",
+        f"the worst error there gives {alpha['worst']:.2f}".replace("-", "−"),
         "S1's limits for K → ∞ are 1/2 for α* and −1/4 for γ*. Best α and γ on fine grids, δ from 0 to "
         f"{dataset.attrs['delta']:g}; bars: 95 % over {dataset.attrs['seeds']} seeds.",
     )
@@ -54,23 +55,20 @@ def _map(drawn: Figure, axis: Axes, dataset: xr.Dataset) -> None:
         steps, noise, shown, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, shading="gouraud", rasterized=True
     )
     lines = axis.contour(steps, noise, shown, levels=[0.25, 0.45], colors=BLACK, linewidths=[1.0, 1.8])
-    names = {0.25: "half of ½", 0.45: "0.9 of ½"}
-    axis.clabel(lines, fmt=names, fontsize=8.5, manual=[(1e4, 5.5), (1e6, 1.8)])
+    names = {0.25: "½ of 0.5", 0.45: "0.9 of 0.5"}
+    axis.clabel(lines, fmt=names, fontsize=8.5, manual=[(1e3, 3.0), (1e5, 1.3)])
     for kind, marker, label in (("built", "o", "built problem"), ("usual", "s", "usual problem")):
         values = dataset[kind] if kind == "built" else dataset[kind].isel(delta=-1)
         x, y = (dataset[f"{'cell' if kind == 'built' else 'usual_cell'}".replace("usual_cell", "usual") + f"_{of}"]
                 for of in ("steps", "noise"))  # fmt: skip
         colour = values.isel(end=0).sel(quantity="alpha").values
         axis.scatter(x, y, c=colour, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, marker=marker, s=62, edgecolors="white",
-                     linewidths=1.3, label=label, zorder=3)  # fmt: skip
+                     linewidths=1.3, zorder=3)  # fmt: skip
+        axis.plot([], [], marker, color="white", mec=BLACK, ms=8, label=label)
     axis.set(xscale="log", yscale="log", xlabel="steps K", ylabel="noise n = ρσ/√(LΔ)")
     axis.grid(visible=False)
     axis.set_title("Exponent of α*: S1 (ground), runs (marks)")
-    legend = axis.legend(loc="lower right", labelcolor=BLACK, frameon=True, framealpha=0.85, edgecolor="none")
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_edgecolor(BLACK)  # type: ignore[attr-defined]
-            handle.set_facecolor("white")  # type: ignore[attr-defined]
+    axis.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
     bar = drawn.colorbar(mesh, ax=axis, pad=0.01, aspect=32, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
     bar.outline.set_visible(False)  # type: ignore[operator]
 
@@ -79,21 +77,27 @@ def _plane(axis: Axes, dataset: xr.Dataset) -> None:
     delta = dataset.attrs["delta"]
     most = np.log((1 + delta) / (1 - delta)) / np.log1p(delta) / 2
     law = np.array([0, most])
-    axis.plot(law, 1.5 * law - 1, color=GREY, lw=1.2, zorder=1, label="law of two lengths")
-    for name, (words, colour, marker) in LOOK.items():
-        (x, y), (left, low), (right, high) = (row[:2] for row in _last(dataset, name))
-        axis.errorbar(x, y, xerr=[[x - left], [right - x]], yerr=[[y - low], [high - y]], color=colour, marker=marker,
-                      ms=8, ls="none", lw=1.2, label=words)  # fmt: skip
-    (usual, *_), marks = dataset["usual"].isel(delta=-1).values, dict(color=PURPLE, marker="s", ls="none", lw=1.2)
-    axis.errorbar(usual[0, 0], usual[0, 1], xerr=np.abs(usual[1:, :1] - usual[0, 0]),
-                  yerr=np.abs(usual[1:, 1:2] - usual[0, 1]), ms=7, label="usual problem, mixed", **marks)  # fmt: skip
-    axis.plot(0.5, -0.25, "*", color=BLACK, ms=15, mfc="none", mew=1.3, label="S1, K → ∞")
+    axis.plot(law, 1.5 * law - 1, color=GREY, lw=1.4, zorder=1, label="law of two lengths")
+    for name, (words, colour, marker, beside) in LOOK.items():
+        _cross(axis, _last(dataset, name), words, colour, marker, beside)
+    usual = dataset["usual"].isel(delta=-1, usual_cell=0).values
+    _cross(axis, usual, "usual problem,\nmixed errors", PURPLE, "s", (-22, -34))
+    axis.plot(0.5, -0.25, "*", color=BLACK, ms=16, mfc="none", mew=1.4, ls="none", label="S1, K → ∞")
     axis.axhline(0, color=GREY, lw=0.7)
     axis.axvline(0, color=GREY, lw=0.7)
-    axis.set(xlabel="exponent of α* in 1+δ", ylabel="exponent of γ* in 1+δ")
-    axis.set_title("Every error on the built problem")
-    axis.set_ylim(-1.35, 2.9)
-    axis.legend(loc="upper left", ncols=2, fontsize=8.3, handlelength=1.4, columnspacing=0.9)
+    axis.set(xlabel="exponent of α* in 1+δ", ylabel="exponent of γ* in 1+δ", ylim=(-1.4, 2.3), xlim=(-2, 2.1))
+    axis.set_title("Errors on the built problem")
+    axis.legend(loc="upper right")
+
+
+def _cross(
+    axis: Axes, values: np.ndarray, words: str, colour: str, marker: str, beside: tuple[float, float]
+) -> None:
+    """A mark with its two intervals and its name, from (end, quantity)."""
+    (x, y), low, high = values[0, :2], values[1, :2], values[2, :2]
+    axis.errorbar(x, y, xerr=[[x - low[0]], [high[0] - x]], yerr=[[y - low[1]], [high[1] - y]], color=colour,
+                  marker=marker, ms=7.5, ls="none", lw=1.3)  # fmt: skip
+    axis.annotate(words, (x, y), beside, textcoords="offset points", color=colour, fontsize=8.5, va="center")
 
 
 def _curves(axis: Axes, dataset: xr.Dataset) -> None:
@@ -105,7 +109,11 @@ def _curves(axis: Axes, dataset: xr.Dataset) -> None:
     axis.plot(from_zero, (1 + from_zero) ** np.concatenate([[0.0], exact]), color=BLACK, lw=1.4, label="S1, this K")
     rows = {name: dataset["exponent"].sel(error=name, quantity="alpha").values for name in ("two lengths", "worst")}
     rows["usual"] = dataset["usual"].isel(usual_cell=0).sel(quantity="alpha").values
-    look = {**LOOK, "usual": ("usual problem, mixed", PURPLE, "s")}
+    look = {
+        "two lengths": ("built: exact, too long", BLUE, "o"),
+        "worst": ("built: worst", VERMILION, "X"),
+        "usual": ("usual problem, mixed", PURPLE, "s"),
+    }
     for name, powers in rows.items():
         words, colour, marker = look[name]
         ratio = (1 + delta[:, None]) ** powers  # (delta, end)

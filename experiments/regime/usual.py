@@ -27,7 +27,7 @@ def average_norms(
 ) -> np.ndarray:
     """avg_k ‖∇f(x_k)‖₁ of S1's method started at (1, …, 1), the larger half of m's entries answered with 1 − δ and the
     rest with 1 + δ: (points, seeds), for step_size, alpha: (points,)."""
-    plain = DiagonalQuadratic(torch.full((DIMENSIONS,), 1 / DIMENSIONS), torch.ones(DIMENSIONS))
+    plain = DiagonalQuadratic(torch.full((DIMENSIONS,), 1 / DIMENSIONS, dtype=torch.float64), torch.ones(DIMENSIONS))
     problem, ball = Noisy(plain, spread(noise)), LInf()
     oracle = Perturbed(Exact(ball), Mixed(delta)) if delta else Exact(ball)
     method = Method(oracle, Ema())

@@ -18,7 +18,7 @@ from experiments.studies.base import Finding, Result, Tick, silent
 QUESTION = __doc__
 DELTA = 0.6  # exponents are averages of δ from 0 to this
 PLAIN = "two lengths"
-MAP_NOISES, MAP_STEPS = np.geomspace(0.02, 10, 45), np.geomspace(30, 1e7, 45)
+MAP_NOISES, MAP_STEPS = np.geomspace(0.02, 10, 33), np.geomspace(30, 1e7, 34)
 PARTS = (0.1, 0.5)  # how near its limit an exponent is called reached, half reached
 LIMITS = np.array([0.5, -0.25, 0.25])  # of S1: α*, γ*, value (times 1 − δ)
 ENDS = ("estimate", "low", "high")
@@ -42,7 +42,7 @@ class Scale:
     tries: int = 60
 
 
-QUICK = Scale((60, 200), (0.25, 0.5), 12, (0.25, 200), (DELTA,), ((0.566, 200),), 4, 0)
+QUICK = Scale((50, 150), (0.35,), 10, (0.35, 150), (DELTA,), ((0.566, 80),), 3, 0)
 
 
 def study(scale: Scale = Scale(), tick: Tick = silent) -> Result:  # noqa: B008 (frozen)
@@ -102,7 +102,7 @@ def _bound(s1: Theorem, scale: Scale) -> xr.Dataset:
     at = np.array([scale.at[0]]), np.array([float(scale.at[1])])
     curve = [bound_map.exponents(s1, *at, delta)[0] for delta in scale.deltas]
     rows = np.array([0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0])
-    first = np.stack([bound_map.first_steps(s1, rows, DELTA, part) for part in PARTS], -1)
+    first = bound_map.first_steps(s1, rows, DELTA, PARTS, float(LIMITS[0]))
     return xr.Dataset(
         {
             "bound": (("noise", "steps", "quantity"), bound_map.exponents(s1, noise, steps, DELTA)),
