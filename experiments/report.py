@@ -31,8 +31,8 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "coupling": "How much step size and α should move when the oracle gets worse. Hollow: what the closed forms say; "
     "filled: the exact optimum of the same bound. Right: from how many steps on the closed form is right.",
-    "regime": "Left: how α* moves with the error in S1, by noise and horizon, and in runs at the same places. Middle: what "
-    "an error does depends on where the oracle is too long; S1's pair of exponents is one point of a line. Right: the "
+    "regime": "Left: how α* moves with the error in S1, by noise and horizon, and in runs at the same places. Middle: "
+    "what an error does depends on where the oracle is too long; S1's pair of exponents is one point of a line. Right: the "
     "most harmful error moves α* the other way.",
     "worst_cases": "What the worst adversary can make a fixed step pay, as a part of what D1 charges for the error. "
     "Blue dots are runs; the grey band is what nobody knows. Right: the best step against the worst run known, and "

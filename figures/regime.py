@@ -51,26 +51,24 @@ def _last(dataset: xr.Dataset, name: str) -> np.ndarray:
 def _map(drawn: Figure, axis: Axes, dataset: xr.Dataset) -> None:
     steps, noise = dataset["steps"].values, dataset["noise"].values
     shown = dataset["bound"].sel(quantity="alpha").values
-    mesh = axis.pcolormesh(
-        steps, noise, shown, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, shading="gouraud", rasterized=True
-    )
-    lines = axis.contour(steps, noise, shown, levels=[0.25, 0.45], colors=BLACK, linewidths=[1.0, 1.8])
-    names = {0.25: "½ of 0.5", 0.45: "0.9 of 0.5"}
-    axis.clabel(lines, fmt=names, fontsize=8.5, manual=[(1e3, 3.0), (1e5, 1.3)])
+    mesh = axis.pcolormesh(steps, noise, shown, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, shading="gouraud", rasterized=True)
+    for level, width in ((0.25, 1.0), (0.45, 1.8)):
+        axis.contour(steps, noise, shown, levels=[level], colors=BLACK, linewidths=width)
+        axis.plot([], [], color=BLACK, lw=width, label=f"S1 at {level:g}")
     for kind, marker, label in (("built", "o", "built problem"), ("usual", "s", "usual problem")):
         values = dataset[kind] if kind == "built" else dataset[kind].isel(delta=-1)
         x, y = (dataset[f"{'cell' if kind == 'built' else 'usual_cell'}".replace("usual_cell", "usual") + f"_{of}"]
                 for of in ("steps", "noise"))  # fmt: skip
         colour = values.isel(end=0).sel(quantity="alpha").values
-        axis.scatter(x, y, c=colour, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, marker=marker, s=62, edgecolors="white",
-                     linewidths=1.3, zorder=3)  # fmt: skip
+        axis.scatter(x, y, c=colour, cmap=COLOURS, vmin=-EDGE, vmax=EDGE, marker=marker, s=62, edgecolors=BLACK,
+                     linewidths=0.9, zorder=3)  # fmt: skip
         axis.plot([], [], marker, color="white", mec=BLACK, ms=8, label=label)
     axis.set(xscale="log", yscale="log", xlabel="steps K", ylabel="noise n = ρσ/√(LΔ)")
     axis.grid(visible=False)
     axis.set_title("Exponent of α*: S1 (ground), runs (marks)")
     axis.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
     bar = drawn.colorbar(mesh, ax=axis, pad=0.01, aspect=32, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _plane(axis: Axes, dataset: xr.Dataset) -> None:
@@ -87,12 +85,10 @@ def _plane(axis: Axes, dataset: xr.Dataset) -> None:
     axis.axvline(0, color=GREY, lw=0.7)
     axis.set(xlabel="exponent of α* in 1+δ", ylabel="exponent of γ* in 1+δ", ylim=(-1.4, 2.3), xlim=(-2, 2.1))
     axis.set_title("Errors on the built problem")
-    axis.legend(loc="upper right")
+    axis.legend(loc="upper left")
 
 
-def _cross(
-    axis: Axes, values: np.ndarray, words: str, colour: str, marker: str, beside: tuple[float, float]
-) -> None:
+def _cross(axis: Axes, values: np.ndarray, words: str, colour: str, marker: str, beside: tuple[float, float]) -> None:
     """A mark with its two intervals and its name, from (end, quantity)."""
     (x, y), low, high = values[0, :2], values[1, :2], values[2, :2]
     axis.errorbar(x, y, xerr=[[x - low[0]], [high[0] - x]], yerr=[[y - low[1]], [high[1] - y]], color=colour,

@@ -42,10 +42,8 @@ class Found:
         return {"objective": self.objective, **vars(self.problem), **vars(self.errors), **self.fresh.record()}
 
 
-def search(
-    objective: str, noise: float, steps: int, delta: float, tries: int, seeds: int = 8, seed: int = 0
-) -> Found:
-    """The named errors, then random instances and small changes of the best, `tries` in all; a function of its arguments.
+def search(objective: str, noise: float, steps: int, delta: float, tries: int, seeds: int = 8, seed: int = 0) -> Found:
+    """The named errors, random instances and small changes of the best, `tries` in all; a function of its arguments.
 
     Args:
         objective: "alpha" (the largest exponent of α*), "both" (α* and γ* each at least as S1's limits say), "step"

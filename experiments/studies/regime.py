@@ -164,7 +164,9 @@ def findings(table: xr.Dataset) -> list[Finding]:
     harm = table["error_logs"].sel(quantity="value").isel(delta_from_0=-1)
     most = str(harm["error"].values[int(np.argmax(harm.values))])
     margin = float(harm.sel(error="worst") - harm.drop_sel(error="worst").max())
-    text = f"regime, {at}: best value under the error called worst over that under any other, logarithm ({most} is most)"
+    text = (
+        f"regime, {at}: best value under the error called worst over that under any other, logarithm ({most} is most)"
+    )
     made.append(Finding(text, 0.0, margin, margin > 0))
     got = float(last["usual"].sel(end="high", quantity="alpha").max())
     text = "regime, the usual problem, mixed errors: exponent of α*, largest upper end of an interval"
