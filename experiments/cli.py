@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from experiments.coupling_study import commands as studies
 from experiments.oracles import commands
 from experiments.refutation import commands as refutation
+from experiments.study_commands import study
 from experiments.sweeps import commands as sweeps
 from experiments.worst_cases import commands as worst_cases
 
@@ -207,7 +207,7 @@ app.command()(refutation.replay)
 app.command("worst-case")(worst_cases.worst_case)
 app.command()(sweeps.sweep)
 app.add_typer(sweeps.results, name="results")
-app.add_typer(studies.study, name="study")
+app.add_typer(study, name="study")
 
 
 def _print_rows(table: list[dict[str, Any]], as_json: bool) -> None:

@@ -23,6 +23,7 @@ from experiments.studies import (
     lower_bounds,
     oracle_lessons,
     proofs,
+    regime,
     theorems,
     worst_cases,
 )
@@ -51,11 +52,12 @@ class Outcome:
 
 # how long each part takes, as fractions of the whole, for the progress bar
 _PARTS = {
-    "theorems": 0.72,
+    "theorems": 0.70,
     "table": 0.05,
     "bounds": 0.06,
     "worst": 0.03,
     "coupling": 0.03,
+    "regime": 0.02,
     "lessons": 0.04,
     "kim-oh": 0.03,
     "pictures": 0.04,
@@ -75,6 +77,7 @@ def verify(quick: bool = False, device: str = "cpu", tick: Tick = silent) -> Out
         else lower_bounds.study(tick=_part(tick, "bounds"), device=device)
     )
     outcome.studies.append(coupling.study(_part(tick, "coupling")))
+    outcome.studies.append(regime.study(regime.QUICK, _part(tick, "regime")))  # all of it: `lmo study regime`
     outcome.studies.append(
         worst_cases.study((0.0, 0.5), _part(tick, "worst"), device, 400, 4)
         if quick

@@ -11,15 +11,8 @@ from typing import Annotated, Any
 import typer
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
-study = typer.Typer(no_args_is_help=True, help="Studies of many tuned runs.\n\nExample: lmo study coupling --quick")
 
 
-@study.callback()
-def _studies() -> None:
-    """Keeps `coupling` a subcommand although it is the only one."""
-
-
-@study.command()
 def coupling(
     quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,

@@ -29,6 +29,7 @@ from experiments.studies import (
     kim_oh,
     lower_bounds,
     proofs,
+    regime,
     theorems,
     worst_cases,
 )
@@ -64,6 +65,7 @@ def datasets() -> dict[str, xr.Dataset]:
     studies = [coupling.study(), deterministic_table.study((0.25, 0.5))]
     studies.append(lower_bounds.study((0.0, 0.5), steps=300))
     studies.append(worst_cases.study((0.0, 0.5), steps=300, patterns=3))
+    studies.append(regime.study(regime.QUICK))
     for study in studies:
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
     return made
