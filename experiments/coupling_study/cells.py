@@ -153,6 +153,6 @@ def sweep_of(
     return Sweep(
         setting.problem, setting.ball, arm.oracle, tuple(steps), setting.steps, delta=tuple(deltas),
         alpha=tuple(alphas), momentum=setting.momentum, noise=setting.noise, seeds=tuple(seeds),
-        record_every=max(setting.record_every, setting.steps // 40 | 1) if measure else setting.record_every,
+        record_every=max(setting.record_every, setting.steps // 20 | 1) if measure else setting.record_every,
         measure=measure, name=name,
     )  # fmt: skip
