@@ -16,6 +16,7 @@ from experiments.coupling_study import study as studies
 from experiments.coupling_study.cells import Arm, Form, Setting, line
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
 from experiments.coupling_study.rounds import Question, Rounds, pieces
+from experiments.coupling_study.verdicts import level_of
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.run import run
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
@@ -195,6 +196,10 @@ def test_forms_are_declared_and_bounded() -> None:
     balls = {setting.ball for setting in forms.default().settings}
     assert balls >= {"l2", "l-inf", "spectral", "nuclear", "product"}
     assert len({setting.problem for setting in forms.default().settings}) >= 4
+    part = forms.default().only("nuclear")
+    assert {setting.ball for setting in part.settings} == {"nuclear"} and level_of(part) == level_of(forms.default())
+    with pytest.raises(ValueError, match="no setting of the default form has 'neclear'"):
+        forms.default().only("neclear")
     greedy = Form("greedy", forms.quick().lines, pilot_seeds=8, seeds=10**6)
     with pytest.raises(ValueError, match=r"about .* run-steps; at most 3e"):
         studies.study(greedy, Path("nowhere"), silent)

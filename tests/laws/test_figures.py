@@ -17,8 +17,9 @@ from matplotlib.text import Text
 
 import bounds
 import figures
-from experiments.coupling_study import report, study
+from experiments.coupling_study import report
 from experiments.coupling_study.cells import Form, Setting, line
+from experiments.coupling_study.study import study as run_study
 from experiments.oracles.report import usual
 from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
@@ -76,7 +77,7 @@ def a_coupling_map(out: Path) -> xr.Dataset:
     plain, noisy = (Setting("isotropic:4", "l-inf", noise, "ema" if noise else "none", 10) for noise in (0.0, 0.5))
     lines = [line(plain, "shrink", (0.5,)), line(noisy, "shrink", (0.5,)), line(noisy, "mixed", (0.5,))]
     form = Form("tiny", tuple(lines), pilot_seeds=4, seeds=4, reach=1, resamples=40)
-    return report.coupling_map(study.study(form, out, lambda text: None))
+    return report.coupling_map(run_study(form, out, lambda text: None))
 
 
 @pytest.fixture(scope="module")
