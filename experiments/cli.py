@@ -184,7 +184,7 @@ def figures(
     data: Annotated[Path, typer.Option(help="The folder that `lmo verify` wrote.")] = Path("out/verify"),
     out: Annotated[Path, typer.Option(help="Where the PNG files go.")] = Path("out/figures"),
 ) -> None:
-    """Draw the figures again from the data of the last `lmo verify`, without running anything.
+    """Draw the figures again from the data of the last `lmo verify` (--data: of a study), without running anything.
 
     Example: lmo figures best_step
     """
@@ -195,7 +195,8 @@ def figures(
         from lmo.checks import unknown_name
 
         raise unknown_name("figure", name, gallery.names())
-    for one in [name] if name else gallery.names():
+    there = [one for one in gallery.names() if (data / "data" / f"{one}.zarr").is_dir()]
+    for one in [name] if name else there or gallery.names():
         path = gallery.save(one, store.load(data / "data" / f"{one}.zarr"), out)
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from experiments.sweeps import catalogue
 from experiments.sweeps.specification import Sweep
@@ -88,7 +88,8 @@ class Form:
     """A declared study: its lines, the seeds of the pilot and of the measurement, how far a measurement reaches.
 
     seeds: those of vectors; matrices have a quarter of them. reach: points on each side of the best one in the final
-    grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above.
+    grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above. intervals: how
+    many must hold together; 0: those of its own lines.
     """
 
     name: str
@@ -99,12 +100,26 @@ class Form:
     resamples: int = 4000
     level: float = 0.95
     most_run_steps: float = 3e8
+    intervals: int = 0
     settings: tuple[Setting, ...] = field(init=False)
     arms: tuple[Arm, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", tuple(dict.fromkeys(line.setting for line in self.lines)))
         object.__setattr__(self, "arms", tuple(dict.fromkeys(arm for line in self.lines for arm in line.arms)))
+
+    @property
+    def family(self) -> int:
+        """How many intervals must hold together: of step size, value and, where it is tuned, alpha, per line."""
+        return self.intervals or sum(3 if line.setting.tunes_alpha else 2 for line in self.lines)
+
+    def only(self, text: str) -> Form:
+        """The lines of the settings whose label has `text`; their intervals are as wide as in the whole form."""
+        lines = tuple(line for line in self.lines if text in line.setting.label)
+        if not lines:
+            labels = "; ".join(setting.label for setting in self.settings)
+            raise ValueError(f"no setting of the {self.name} form has {text!r} in its label; they are {labels}")
+        return replace(self, lines=lines, intervals=self.family)
 
     def of(self, setting: Setting) -> tuple[Arm, ...]:
         """The arms of one setting, the exact one first."""
@@ -153,6 +168,6 @@ def sweep_of(
     return Sweep(
         setting.problem, setting.ball, arm.oracle, tuple(steps), setting.steps, delta=tuple(deltas),
         alpha=tuple(alphas), momentum=setting.momentum, noise=setting.noise, seeds=tuple(seeds),
-        record_every=max(setting.record_every, setting.steps // 40 | 1) if measure else setting.record_every,
+        record_every=max(setting.record_every, setting.steps // 20 | 1) if measure else setting.record_every,
         measure=measure, name=name,
     )  # fmt: skip

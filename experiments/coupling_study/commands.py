@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 def coupling(
     quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
+    only: Annotated[str, typer.Option(help="Settings with this in their label, judged as part of the whole.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0: this one alone.")] = 2,
     out: Annotated[Path, typer.Option(help="Where sweeps, data and the map go.")] = Path("out/coupling-study"),
@@ -31,14 +33,14 @@ def coupling(
         raise ValueError("give either --quick or --full; neither is the default form")
     console = cli.errors if as_json else cli.console
     try:
-        _run("full" if full else "quick" if quick else "default", resume, workers, out, as_json)
+        _run("full" if full else "quick" if quick else "default", only, resume, workers, out, as_json)
     except KeyboardInterrupt:
         text = "stopped; every finished chunk is stored, --resume goes on from there"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _run(name: str, resume: bool, workers: int, out: Path, as_json: bool) -> None:
+def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: bool) -> None:
     import figures
     from experiments import cli, store
     from experiments.coupling_study import report
@@ -54,27 +56,28 @@ def _run(name: str, resume: bool, workers: int, out: Path, as_json: bool) -> Non
 
     if any(folder.glob("sweeps/*/sweep.json")) and not resume:
         raise ValueError(f"{str(folder)!r} holds sweeps of this form; --resume goes on with them, --out takes another")
-    form = FORMS[name]()
+    form = FORMS[name]().only(only) if only else FORMS[name]()
+    shown = folder / "only" / re.sub(r"\W+", "-", only) if only else folder
     say(
         f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
         f"about {form.run_steps:.3g} run-steps at most"
     )
     outcome = run(form, folder / "sweeps", say, workers)
     data = report.coupling_map(outcome)
-    store.save(data, folder / "data" / "coupling_map.zarr")
-    picture = figures.save("coupling_map", data, folder)
+    store.save(data, shown / "data" / "coupling_map.zarr")
+    picture = figures.save("coupling_map", data, shown)
     summary = {
         "form": name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
         "verdicts": [report.verdict_row(v) for v in outcome.verdicts], "arms": report.arm_rows(outcome),
         "paragraph": report.paragraph(outcome),
     }  # fmt: skip
     text = json.dumps(plain(summary), ensure_ascii=False, indent=1)
-    (folder / "coupling.json").write_text(text, encoding="utf-8")
+    (shown / "coupling.json").write_text(text, encoding="utf-8")
     if as_json:
         print(text)
         return
     cli._print_rows(report.table(outcome), as_json=False)
-    for sentence in (*report.paragraph(outcome), f"{picture}, {folder / 'coupling.json'}"):
+    for sentence in (*report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     say(f"done, {outcome.run_steps:.3g} run-steps")
 

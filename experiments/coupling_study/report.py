@@ -128,7 +128,7 @@ def paragraph(outcome: Outcome) -> list[str]:
     additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
     short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
     said.append(
-        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot, tell a shift of that size "
+        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot, tell that size "
         "from none: there its seeds are not enough to call an absence."
     )
     return said

@@ -16,10 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.coupling_study.cells import Arm, sweep_of
-from experiments.sweeps.collect import collect
 from experiments.sweeps.engine import run_sweep
 from experiments.sweeps.specification import Sweep, of_table, runs_at_most
-from experiments.sweeps.store import Store
 
 Say = Callable[[str], None]
 WASTE = 3.0
@@ -82,9 +80,10 @@ def compute(job: tuple[dict[str, Any], str]) -> dict[str, np.ndarray]:
     """Computes what is missing of a sweep; its results, each (seeds, deltas, steps, alphas)."""
     sweep, out = of_table(job[0]), Path(job[1])
     store = run_sweep(sweep, out, resume=True).store
-    dataset = collect(Store.open(store.folder))
+    chunks = sorted(store.scan(whole=False).finished.items())  # `read` checks each
+    whole = np.concatenate([store.read(number, path) for number, path in chunks])
     shape = [len(axis) for axis in (sweep.seeds, sweep.delta, sweep.step_size, sweep.alpha)]
-    return {str(name): values.values.reshape(shape) for name, values in dataset.data_vars.items()}
+    return {name: whole[name].reshape(shape) for name in whole.dtype.names or ()}
 
 
 @contextlib.contextmanager

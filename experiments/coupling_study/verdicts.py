@@ -42,8 +42,7 @@ class Verdict:
 
 def level_of(form: Form) -> float:
     """Of each interval, so that all of them cover together with the form's level (Bonferroni)."""
-    count = sum(3 if line.setting.tunes_alpha else 2 for line in form.lines)
-    return simultaneous_level(form.level, count)
+    return simultaneous_level(form.level, form.family)
 
 
 def judged_arm(line: Line, of: Measured) -> int:

@@ -11,7 +11,7 @@ from lmo.balls.base import NormBall, safe_divide
 from lmo.elements import Element, scaled
 
 GOLDEN = (5**0.5 - 1) / 2
-ROUNDS = 26  # golden^26 = 4e-6 of the range
+ROUNDS = 18  # golden^18 = 2e-4 of the range
 
 
 class Rescaled(NamedTuple):

@@ -16,6 +16,7 @@ from experiments.coupling_study import study as studies
 from experiments.coupling_study.cells import Arm, Form, Setting, line
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
 from experiments.coupling_study.rounds import Question, Rounds, pieces
+from experiments.coupling_study.verdicts import level_of
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.run import run
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
@@ -106,7 +107,7 @@ def test_the_predicted_optimum_is_that_of_s1_in_plain_python(epsilon: float, eta
 
 
 class Planted(Rounds):
-    """Answers by a formula: best step ∝ shift^δ of the prediction's, value as predicted, 8 % lost per e² of distance."""
+    """Answers by a formula: the predicted shift to the power `sign`, the predicted value, 8 % lost a unit² away."""
 
     def __init__(self, sign: float, noise: float = 0.02) -> None:
         super().__init__(Path("nowhere"), silent)
@@ -125,8 +126,8 @@ class Planted(Rounds):
     def one(self, question: Question) -> dict[str, np.ndarray]:
         at, value = self.optimum(question.arm)
         seeds = np.array(question.seeds)
-        source = [np.random.default_rng(int(seed)).standard_normal(3) for seed in seeds]
-        shake = self.noise * np.array(source)  # the same for all arms: common random numbers
+        keys = [(int(seed), round(10 * question.arm.delta)) for seed in seeds]
+        shake = self.noise * np.array([np.random.default_rng(key).standard_normal(3) for key in keys])
         axes = question.points.shape[1]
         away = np.log(question.points)[:, None, :] - (at + shake[:, :2])[None, :, :axes]
         cost = value * (1 + 0.08 * (away**2).sum(-1)) * (1 + shake[:, 2]) * 0.01
@@ -191,17 +192,21 @@ def test_forms_are_declared_and_bounded() -> None:
         for arm in form.arms:
             assert not set(form.seeds_of(arm)) & set(form.pilot_seeds_of(arm))
             assert len(form.seeds_of(arm)) > 1 or not arm.random
-            assert form.of(arm.setting)[0].oracle == "exact" and predict(arm.setting, 0.0, 0.0) is not None
+            assert form.of(arm.setting)[0].oracle == "exact" and constants_of(arm.setting)["smoothness"] > 0
     balls = {setting.ball for setting in forms.default().settings}
     assert balls >= {"l2", "l-inf", "spectral", "nuclear", "product"}
     assert len({setting.problem for setting in forms.default().settings}) >= 4
+    part = forms.default().only("nuclear")
+    assert {setting.ball for setting in part.settings} == {"nuclear"} and level_of(part) == level_of(forms.default())
+    with pytest.raises(ValueError, match="no setting of the default form has 'neclear'"):
+        forms.default().only("neclear")
     greedy = Form("greedy", forms.quick().lines, pilot_seeds=8, seeds=10**6)
-    with pytest.raises(ValueError, match="about .* run-steps; at most 3e"):
+    with pytest.raises(ValueError, match=r"about .* run-steps; at most 3e"):
         studies.study(greedy, Path("nowhere"), silent)
 
 
 def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = Setting("matrix-quadratic:3x3", "spectral", 0.0, "none", 30)
+    exact = Setting("isotropic:4", "l-inf", 0.0, "none", 60)
     tiny = Form("quick", tuple(line(exact, error, (0.5,)) for error in ("shrink", "inflate")), 4, 4, resamples=50)
     monkeypatch.setitem(forms.FORMS, "quick", lambda: tiny)
     words = ("study", "coupling", "--quick", "--workers", "0", "--out", "here")

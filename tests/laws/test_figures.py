@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -16,6 +17,9 @@ from matplotlib.text import Text
 
 import bounds
 import figures
+from experiments.coupling_study import report
+from experiments.coupling_study.cells import Form, Setting, line
+from experiments.coupling_study.study import study as run_study
 from experiments.oracles.report import usual
 from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
@@ -43,7 +47,7 @@ every_figure = pytest.mark.parametrize("name", NAMES)
 
 
 @pytest.fixture(scope="module")
-def datasets() -> dict[str, xr.Dataset]:
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     """What every figure draws, as `experiments.verify` makes it, from runs of a few steps."""
     quadratic, layered = MatrixQuadratic.shipped()[0], LayeredQuadratic.shipped()[0]
     scale = theorems.Scale(steps=12, seeds=3, deltas=(0.5,), turns=100)
@@ -62,6 +66,7 @@ def datasets() -> dict[str, xr.Dataset]:
         "kim_oh": kim_oh.chi(),
         "sweep_growth": growth((20, 60, 200), say=lambda line: None),
     }
+    made["coupling_map"] = a_coupling_map(tmp_path_factory.mktemp("sweeps"))
     studies = [coupling.study(), deterministic_table.study((0.25, 0.5))]
     studies.append(lower_bounds.study((0.0, 0.5), steps=300))
     studies.append(worst_cases.study((0.0, 0.5), steps=300, patterns=3))
@@ -69,6 +74,14 @@ def datasets() -> dict[str, xr.Dataset]:
     for study in studies:
         made |= {figure: study.data[data] for figure, data in study.figures.items()}
     return made
+
+
+def a_coupling_map(out: Path) -> xr.Dataset:
+    """Of two settings, one of which has no alpha."""
+    plain, noisy = (Setting("isotropic:4", "l-inf", noise, "ema" if noise else "none", 10) for noise in (0.0, 0.5))
+    lines = [line(plain, "shrink", (0.5,)), line(noisy, "shrink", (0.5,)), line(noisy, "mixed", (0.5,))]
+    form = Form("tiny", tuple(lines), pilot_seeds=4, seeds=4, reach=1, resamples=40)
+    return report.coupling_map(run_study(form, out, lambda text: None))
 
 
 @pytest.fixture(scope="module")
