@@ -155,8 +155,8 @@ def findings(table: xr.Dataset) -> list[Finding]:
         room = 0.12  # of an exponent, for the finite K
         text = f"regime, built problem, {PLAIN}, {at}: exponent of {quantity} in 1+δ, against S1's limit"
         made.append(Finding(text, float(LIMITS[i]), got, bool(low - room <= LIMITS[i] <= high + room)))
-    got = float(worst.sel(end="high", quantity="alpha"))
-    text = f"regime, built problem, the most harmful error, {at}: exponent of α*, upper end of its interval"
+    got = float(worst.sel(end="estimate", quantity="alpha"))
+    text = f"regime, built problem, the most harmful error, {at}: exponent of α*"
     made.append(Finding(text, 0.5, got, got < 0.25, "points the other way"))
     got = float(worst.sel(end="low", quantity="step_size"))
     text = f"regime, built problem, the most harmful error, {at}: exponent of γ*, lower end of its interval"
