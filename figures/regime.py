@@ -100,7 +100,7 @@ def _curves(axis: Axes, dataset: xr.Dataset) -> None:
     delta = dataset["delta"].values
     fine = np.linspace(0, delta[-1], 60)
     from_zero = np.concatenate([[0.0], delta])
-    axis.plot(fine, (1 + fine) ** 0.5, color=BLACK, lw=1, ls=":", label="S1, K → ∞")
+    axis.plot(fine, (1 + fine) ** 0.5, color=BLACK, lw=1, ls=":", label="S1, its limit")
     exact = dataset["bound_curve"].sel(quantity="alpha").values
     axis.plot(from_zero, (1 + from_zero) ** np.concatenate([[0.0], exact]), color=BLACK, lw=1.4, label="S1, this K")
     rows = {name: dataset["exponent"].sel(error=name, quantity="alpha").values for name in ("two lengths", "worst")}
