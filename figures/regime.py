@@ -67,7 +67,8 @@ def _map(drawn: Figure, axis: Axes, dataset: xr.Dataset) -> None:
     axis.grid(visible=False)
     axis.set_title("Exponent of α*: S1 (ground), runs (marks)")
     axis.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
-    bar = drawn.colorbar(mesh, ax=axis, pad=0.01, aspect=32, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
+    beside = axis.inset_axes((1.02, 0.0, 0.035, 1.0))
+    bar = drawn.colorbar(mesh, cax=beside, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
     bar.outline.set_visible(False)
 
 
