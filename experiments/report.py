@@ -36,8 +36,8 @@ CAPTIONS = {
     "do not tell. The corner is the signed model’s verdict. Right: what a user loses who tunes for an exact oracle and "
     "changes nothing.",
     "regime": "Left: how α* moves with the error in S1, by noise and horizon, and in runs at the same places. Middle: "
-    "what an error does depends on where the oracle is too long; S1's pair of exponents is one point of a line. Right: the "
-    "most harmful error moves α* the other way.",
+    "what an error does depends on where the oracle is too long; S1's pair of exponents is one point of a line. Right: "
+    "the most harmful error moves α* the other way.",
     "worst_cases": "What the worst adversary can make a fixed step pay, as a part of what D1 charges for the error. "
     "Blue dots are runs; the grey band is what nobody knows. Right: the best step against the worst run known, and "
     "the two that theory advises.",

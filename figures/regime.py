@@ -67,7 +67,8 @@ def _map(drawn: Figure, axis: Axes, dataset: xr.Dataset) -> None:
     axis.grid(visible=False)
     axis.set_title("Exponent of α*: S1 (ground), runs (marks)")
     axis.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
-    bar = drawn.colorbar(mesh, ax=axis, pad=0.01, aspect=32, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
+    beside = axis.inset_axes((1.02, 0.0, 0.035, 1.0))
+    bar = drawn.colorbar(mesh, cax=beside, extend="both", ticks=[-0.5, -0.25, 0, 0.25, 0.5])
     bar.outline.set_visible(False)
 
 
@@ -100,7 +101,7 @@ def _curves(axis: Axes, dataset: xr.Dataset) -> None:
     delta = dataset["delta"].values
     fine = np.linspace(0, delta[-1], 60)
     from_zero = np.concatenate([[0.0], delta])
-    axis.plot(fine, (1 + fine) ** 0.5, color=BLACK, lw=1, ls=":", label="S1, K → ∞")
+    axis.plot(fine, (1 + fine) ** 0.5, color=BLACK, lw=1, ls=":", label="S1, its limit")
     exact = dataset["bound_curve"].sel(quantity="alpha").values
     axis.plot(from_zero, (1 + from_zero) ** np.concatenate([[0.0], exact]), color=BLACK, lw=1.4, label="S1, this K")
     rows = {name: dataset["exponent"].sel(error=name, quantity="alpha").values for name in ("two lengths", "worst")}

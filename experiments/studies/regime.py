@@ -45,7 +45,7 @@ class Scale:
 QUICK = Scale((50, 150), (0.35,), 10, (0.35, 150), (DELTA,), ((0.566, 80),), 3, 0)
 
 
-def study(scale: Scale = Scale(), tick: Tick = silent) -> Result:  # noqa: B008 (frozen)
+def study(scale: Scale = Scale(), tick: Tick = silent) -> Result:
     """The exponents of α*, γ* and the value in 1 + δ: in S1, on the built problem, and on the usual one.
 
     Variables: bound (noise, steps, quantity), of S1's exact optimum; built, cell_* (cell): `PLAIN` at every (n, K);

@@ -127,7 +127,7 @@ def test_two_lengths_are_two_step_sizes() -> None:
 
 @pytest.mark.parametrize(("law", "widths"), [("greedy", (0.3, 3.0)), ("gaussian", (3.0,))])
 def test_the_hovering_coordinate_has_one_scale(law: str, widths: tuple[float, ...]) -> None:
-    """F₂ = σ√α·Ψ(hγ/(σα^{3/2})): a quarter of α, an eighth of γ and four times the steps halve it; another γ does not."""
+    """F₂ = σ√α·Ψ(hγ/(σα^{3/2})): α/4, γ/8 and four times the steps halve it; another γ does not."""
     case, seeds = Case(Hovering(0.5, law=law), Errors(), 0.0), np.arange(48)
 
     def hovers(alpha: float, step: float, steps: int) -> float:
