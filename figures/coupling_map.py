@@ -17,7 +17,11 @@ LOOK = {
     "points the other way": (VERMILION, "↔", "white"),
     "undecided": ("#E4E4E4", "?", "#555555"),
 }
-TITLES = {"step size": "best step size", "alpha": "best α", "value": "value at the best tuning"}
+TITLES = {
+    "step size": "best step size\npredicted: smaller",
+    "alpha": "best α\npredicted: larger (less memory)",
+    "value": "gradient norm that is reached\npredicted: worse",
+}
 LARGE = 0.2  # a regret from which the shade is full
 
 
@@ -33,7 +37,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     drawn, axes = figure(1, len(panels), width=3.6 + wide * len(panels), height=0.5 * len(settings) + 2.6)
     for axis, panel in zip(axes, panels, strict=True):
         _frame(axis, settings, errors, named=panel == panels[0])
-        axis.set_title(TITLES.get(panel, "lost by keeping the\ntuning of an exact oracle"), fontsize=10.5)
+        axis.set_title(TITLES.get(panel, "lost by keeping the\nexact oracle’s tuning"), fontsize=10.5)
         for i in range(dataset.sizes["line"]):
             one = dataset.isel(line=i)
             at = errors.index(str(one["error"].item())), settings.index(str(one["setting"].item()))
@@ -83,18 +87,26 @@ def _regret(axis: Axes, at: tuple[int, int], regret: float) -> None:
 
 
 def _says(dataset: xr.Dataset) -> str:
-    one = dataset["verdict"].sel(quantity="step size", model="additive").values
-    other = dataset["verdict"].sel(quantity="step size", model="signed").values
-    of, appears = one.size, int((one == "appears as predicted").sum())
-    against, signed = int((one == "points the other way").sum()), int((other == "appears as predicted").sum())
+    step, alpha = (_counts(dataset, quantity) for quantity in ("step size", "alpha"))
+    says = (
+        f"A less precise oracle wants a smaller step as predicted in {step[0]} of {step[2]} cells and a larger one in "
+        f"{step[1]}"
+    )
+    return says + (f"; a larger α in {alpha[0]} of {alpha[2]} and a smaller one in {alpha[1]}" if alpha[2] else "")
+
+
+def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int]:
+    """How many cells appear as predicted, point the other way, and are judged at all."""
+    told = dataset["verdict"].sel(quantity=quantity, model="additive").values
     return (
-        f"“Smaller step for a less precise oracle” appears as predicted in {appears} of {of} cells, the other way in "
-        f"{against}; the signed model’s step in {signed}"
+        int((told == "appears as predicted").sum()),
+        int((told == "points the other way").sum()),
+        int((told != "").sum()),
     )
 
 
 def _detail(dataset: xr.Dataset) -> str:
     return (
-        "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured, over an exact oracle, at the "
-        f"largest error. Intervals hold together at {100 * dataset.attrs['level']:g} %."
+        "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured at the largest error, over an "
+        f"exact oracle. All intervals hold together at {100 * dataset.attrs['level']:g} %."
     )

@@ -10,7 +10,7 @@ import xarray as xr
 
 from experiments.coupling_study.measured import MEASURES, QUANTITIES, Measured
 from experiments.coupling_study.study import Outcome
-from experiments.coupling_study.verdicts import MODELS, SHIFTS, Verdict, judged_arm
+from experiments.coupling_study.verdicts import MODELS, SHIFTS, Verdict
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED, UPPER, VERDICTS
 
 
@@ -151,6 +151,3 @@ def _readings(outcome: Outcome) -> list[str]:
         f"{grows} of {len(shifts)} lines; read as β = 1 − α (more memory), in {falls}; in "
         f"{len(shifts) - grows - falls} the interval has both signs."
     ]
-
-
-__all__ = ["arm_rows", "coupling_map", "judged_arm", "paragraph", "table", "verdict_row"]

@@ -7,8 +7,10 @@ once. Workers are processes that each compute whole sweeps.
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,15 +97,18 @@ def pool_of(workers: int) -> Iterator[ProcessPoolExecutor | None]:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         try:
             yield pool
+        except BrokenProcessPool:
+            raise OSError("a worker died; every chunk stored is intact, --resume goes on from there") from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def one_thread() -> None:
-    """One process per core; more threads would compete."""
+    """One process per core, as more threads would compete; Ctrl-C, which a terminal sends to all, just ends it."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch.set_num_threads(1)
 
 

@@ -31,6 +31,14 @@ def test_json_has_the_same_at_a_step_of_ones_own(norm: str) -> None:
     assert 0.3 < row["run"]["ratio"] <= 1 and row["searched"] == {} and row["run"]["by"]
 
 
+def test_additive_errors_have_a_bound_nearer_to_the_runs() -> None:
+    words = ("delta=0.5", "gamma=0.1", "steps=200", "--search", "constructions", "--seconds", "0.5", "--json")
+    (plain,), (finer,) = (strict_json(lmo("worst-case", name, *words).out) for name in ("D1", "D1-A"))
+    less = 0.1 * 0.5 * (2 * 200 * 1.5 - 0.5) / (8 * 200 * 0.5)  # paper_notes.md, D1-A
+    assert plain["bound"] - finer["bound"] == pytest.approx(less, rel=1e-12)
+    assert 0.3 < finer["run"]["ratio"] <= 1
+
+
 def test_few_steps_are_searched_to_the_end() -> None:
     said = lmo("worst-case", "fixed-step", "delta=0.5", "steps=2", "--search", "mixed-integer", "--json")
     (row,) = strict_json(said.out)
