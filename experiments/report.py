@@ -58,8 +58,8 @@ CAPTIONS = {
     "oracle_pareto": "How well every oracle for the spectral ball answers, and how long it takes: the table of "
     "`lmo oracle`. Left is faster, down is closer to the exact answer; the dashed line joins those that none beats in "
     "both.",
-    "sweep_growth": "What `lmo sweep` costs by the number of runs, on the machine that drew this. A batch that fits into "
-    "the cache is computed at a time, so the time is in proportion to the runs and the memory does not grow.",
+    "sweep_growth": "What `lmo sweep` costs by the number of runs, on the machine that drew this. A batch that fits "
+    "into the cache is computed at a time, so the time is in proportion to the runs and the memory does not grow.",
     "ball": "Four unit balls, one gradient. The shaded patch holds the answers that count as having error at most δ.",
 }
 ORDER = list(CAPTIONS)
