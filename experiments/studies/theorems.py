@@ -53,7 +53,7 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(steps=30, seeds=5, deltas=(0.5,), heavy_steps=8, heavy_seeds=3, turns=4)
+QUICK = Scale(steps=20, seeds=4, deltas=(0.5,), heavy_steps=6, heavy_seeds=2, turns=5)
 
 
 @dataclass
