@@ -145,7 +145,7 @@ class Form:
 
     def _run_steps(self, arm: Arm) -> float:
         axes = 2 if arm.setting.tunes_alpha else 1
-        pilot, grid = (130 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25, 1.3)
+        pilot, grid = (130 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25 if arm.random else 60, 1.3)
         final = grid * (2 * self.reach + 1) ** axes + 6
         runs = pilot * len(self.pilot_seeds_of(arm)) + final * len(self.seeds_of(arm)) + 8
         return runs * arm.setting.steps

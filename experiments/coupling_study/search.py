@@ -97,11 +97,12 @@ def _found(group: Group, search: Bracket) -> Found:
 def _wide(arm: Arm) -> tuple[Axis, ...]:
     """Where the pilot starts: step sizes from 1/8 to 4 times D1's, alpha from 0.054.
 
-    On vectors, where a round costs more than its runs, the grid is dense enough to be halved once at most.
+    Where a round costs more than its runs (vectors; one run a point) the grid is dense: halved twice at most.
     """
     scale, ratios = scale_of(arm.setting), spacings(arm)
     dense = arm.random and arm.setting.cheap
-    step = Axis(scale / 8, scale * 4, 11 if dense else 6, ratios[0] * (1 + 1e-9), extensions=8)
+    count = 11 if dense else 6 if arm.random else 41
+    step = Axis(scale / 8, scale * 4, count, ratios[0] * (1 + 1e-9), extensions=8)
     if len(ratios) == 1:
         return (step,)
     return step, Axis(ratios[1] ** -16, 1.0, 9 if dense else 5, ratios[1] * (1 + 1e-9), extensions=3, highest=1.0)

@@ -186,21 +186,21 @@ class Loud(Planted):
 
 
 def test_forms_are_declared_and_bounded() -> None:
-    for name, most in (("quick", 6e7), ("default", 3e8)):
-        form = forms.FORMS[name]()
+    quick, default = forms.quick(), forms.default()
+    for form, name, most in ((quick, "quick", 6e7), (default, "default", 3e8)):
         assert form.name == name and form.run_steps <= most
         for arm in form.arms:
             assert not set(form.seeds_of(arm)) & set(form.pilot_seeds_of(arm))
             assert len(form.seeds_of(arm)) > 1 or not arm.random
             assert form.of(arm.setting)[0].oracle == "exact" and constants_of(arm.setting)["smoothness"] > 0
-    balls = {setting.ball for setting in forms.default().settings}
+    balls = {setting.ball for setting in default.settings}
     assert balls >= {"l2", "l-inf", "spectral", "nuclear", "product"}
-    assert len({setting.problem for setting in forms.default().settings}) >= 4
-    part = forms.default().only("nuclear")
-    assert {setting.ball for setting in part.settings} == {"nuclear"} and level_of(part) == level_of(forms.default())
+    assert len({setting.problem for setting in default.settings}) >= 4
+    part = default.only("nuclear")
+    assert {setting.ball for setting in part.settings} == {"nuclear"} and level_of(part) == level_of(default)
     with pytest.raises(ValueError, match="no setting of the default form has 'neclear'"):
-        forms.default().only("neclear")
-    greedy = Form("greedy", forms.quick().lines, pilot_seeds=8, seeds=10**6)
+        default.only("neclear")
+    greedy = Form("greedy", quick.lines, pilot_seeds=8, seeds=10**6)
     with pytest.raises(ValueError, match=r"about .* run-steps; at most 3e"):
         studies.study(greedy, Path("nowhere"), silent)
 
