@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from experiments.coupling_study.commands import coupling
@@ -128,7 +128,7 @@ def _exponents(one: Any) -> dict[str, str]:
 
 
 def _numbers(logs: Any) -> str:
-    return ", ".join(f"{number:.4g}" for number in np.exp(logs))
+    return ", ".join(f"{number:.4g}" for number in map(math.exp, logs))
 
 
 def _percent(part: float) -> str:

@@ -269,12 +269,12 @@ def test_the_usual_problem_in_numpy() -> None:
 
 
 def test_a_search_repeats_itself_and_reports_other_seeds() -> None:
-    one, two = (search("value", 0.5, 30, 0.6, 7, seeds=3) for _ in range(2))
+    one, two = (search("value", 0.5, 40, 0.6, 7, seeds=4) for _ in range(2))
     assert one.problem == two.problem and one.errors == two.errors and one.score == two.score
     assert np.array_equal(one.fresh.estimate, two.fresh.estimate)
-    seen = built(one.problem, one.errors, [0.6], 30, 18)
+    seen = built(one.problem, one.errors, [0.6], 40, 24)
     assert not np.array_equal(one.fresh.estimate, seen.estimate)
-    harm = built(Hovering(0.5), PATTERNS["two lengths"], [0.6], 30, 8).estimate[-1, 2]
+    harm = built(Hovering(0.5), PATTERNS["two lengths"], [0.6], 40, 8).estimate[-1, 2]
     assert one.fresh.estimate[-1, 2] > harm + 0.1
 
 
