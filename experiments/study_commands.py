@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,12 +73,15 @@ def tables(data: xr.Dataset) -> list[tuple[str, list[dict[str, str]]]]:
             data["built_regret"].values, strict=True,
         )
     ]  # fmt: skip
-    errors = [
-        {"error": str(name), **_exponents(one[-1]), "regret": _percent(lost)}
-        for name, one, lost in zip(
-            data["error"].values, data["exponent"].values, data["error_regret"].values, strict=True
+    logs = data["error_logs"].values  # (error, δ from 0, quantity)
+    errors = [{"error": "none", "best α, γ, value": _numbers(logs[0, 0])}]
+    errors += [
+        {"error": str(name), "best α, γ, value": _numbers(best), **_exponents(one[-1]), "regret": _percent(lost)}
+        for name, best, one, lost in zip(
+            data["error"].values, logs[:, -1], data["exponent"].values, data["error_regret"].values, strict=True
         )
     ]
+    errors[0] |= {key: "" for key in errors[1] if key not in errors[0]}
     usual = [
         {"n": f"{n:g}", "K": f"{k}", **_exponents(one[-1]), "regret": _percent(lost)}
         for n, k, one, lost in zip(
@@ -121,6 +125,10 @@ def _exponents(one: Any) -> dict[str, str]:
     """α*, γ*, value of (end, quantity): estimate and interval."""
     heads = ("α*", "γ*", "value")
     return {head: f"{one[0, i]:.2f} [{one[1, i]:.2f}, {one[2, i]:.2f}]" for i, head in enumerate(heads)}
+
+
+def _numbers(logs: Any) -> str:
+    return ", ".join(f"{number:.4g}" for number in map(math.exp, logs))
 
 
 def _percent(part: float) -> str:

@@ -134,11 +134,43 @@ def test_the_hovering_coordinate_has_one_scale(law: str, widths: tuple[float, ..
         of = simulate._hovering(case, np.array([[step]]), np.array([[alpha]]), luck(seeds, steps))
         return float(of.mean())
 
+    if law == "greedy":  # the floor: half of what S1 charges, √2·σ√α
+        assert (
+            0.6 < hovers(0.1, 0.1 * case.problem.spread * 0.1**1.5 / 0.9, 2000) / (case.problem.spread * 0.1**0.5) < 0.8
+        )
     for width in widths:
         step = width * case.problem.spread * 0.08**1.5 / 0.9
         before = hovers(0.08, step, 400)
         assert hovers(0.02, step / 8, 1600) / before == pytest.approx(0.5, rel=0.06)
         assert abs(hovers(0.02, step / 4, 1600) / before - 0.5) > 0.04
+
+
+def test_the_memory_of_an_exact_oracle_has_no_drift() -> None:
+    """avg ‖m‖ ≤ Δ/(γK) + Lγ/2 + ((1−α)/(αK))(‖m_0‖ − ‖m_{K−1}‖), where S1 bounds avg ‖∇f‖ with Lγ(1−α)/α."""
+    rng, steps, near, without = np.random.default_rng(5), 300, [], []
+    for _ in range(60):
+        curvature, x = np.exp(rng.normal(size=3)), rng.normal(size=3) * 2
+        alpha, step = np.exp(rng.uniform(np.log(0.01), 0)), np.exp(rng.uniform(np.log(0.003), 0))
+        gap, m, total = float((curvature * x**2).sum() / 2), curvature * x, 0.0
+        first = float(np.abs(m).sum())
+        for k in range(steps):
+            m = (1 - alpha) * m + alpha * curvature * x if k else m
+            total += float(np.abs(m).sum())
+            x = x - step * np.sign(m)
+        left = (gap - float((curvature * x**2).sum() / 2)) / (step * steps)
+        rest = (1 - alpha) / (alpha * steps) * (first - float(np.abs(m).sum()))
+        whole = left + curvature.sum() * step / 2
+        near.append(total / steps / (whole + rest))
+        without.append(total / steps / whole)
+    assert 0.9 < max(near) <= 1 + 1e-12 < max(without)  # the last term is needed
+
+
+def test_gaussian_noise_asks_for_no_memory() -> None:
+    """It averages out over many short steps: the same variance that is greedy wants α = 0.24, or so."""
+    plain, unlucky = (
+        built(Hovering(0.5, law=law), Errors(), [0.1], 250, 8).logs[0, 0] for law in ("gaussian", "greedy")
+    )
+    assert np.exp(plain) > 0.8 and 0.1 < np.exp(unlucky) < 0.4
 
 
 # --- tuning -----------------------------------------------------------------------------------------------------------
