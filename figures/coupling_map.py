@@ -22,6 +22,7 @@ TITLES = {
     "alpha": "best α\npredicted: larger (less memory)",
     "value": "gradient norm that is reached\npredicted: worse",
 }
+LEAST = 12.0  # inches, which the headline takes
 LARGE = 0.2  # a regret from which the shade is full
 
 
@@ -34,7 +35,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     settings, errors = (list(dict.fromkeys(dataset[name].values.tolist())) for name in ("setting", "error"))
     panels = [*TITLES, "regret"]
     wide = 0.62 * len(errors) + 0.35
-    drawn, axes = figure(1, len(panels), width=3.6 + wide * len(panels), height=0.5 * len(settings) + 2.6)
+    drawn, axes = figure(1, len(panels), width=max(3.6 + wide * len(panels), LEAST), height=0.5 * len(settings) + 2.6)
     for axis, panel in zip(axes, panels, strict=True):
         _frame(axis, settings, errors, named=panel == panels[0])
         axis.set_title(TITLES.get(panel, "lost by keeping the\nexact oracle’s tuning"), fontsize=10.5)
@@ -88,11 +89,8 @@ def _regret(axis: Axes, at: tuple[int, int], regret: float) -> None:
 
 def _says(dataset: xr.Dataset) -> str:
     step, alpha = (_counts(dataset, quantity) for quantity in ("step size", "alpha"))
-    says = (
-        f"A less precise oracle wants a smaller step as predicted in {step[0]} of {step[2]} cells and a larger one in "
-        f"{step[1]}"
-    )
-    return says + (f"; a larger α in {alpha[0]} of {alpha[2]} and a smaller one in {alpha[1]}" if alpha[2] else "")
+    says = f"A worse oracle: smaller step as predicted in {step[0]} of {step[2]} cells, larger in {step[1]}"
+    return says + (f"; larger α in {alpha[0]} of {alpha[2]}, smaller in {alpha[1]}" if alpha[2] else "")
 
 
 def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int]:
