@@ -61,49 +61,44 @@ def record(made: Result) -> dict[str, Any]:
 
 def tables(data: xr.Dataset) -> list[tuple[str, list[dict[str, str]]]]:
     """Title and rows of every table that `lmo study regime` prints."""
-    delta, noise, steps = (data.attrs[name] for name in ("delta", "noise", "steps"))
+    noise, steps, delta = (data.attrs[name] for name in ("noise", "steps", "delta"))
     first = [
         {"n": f"{n:g}"} | {f"within {part:.0%}": f"{k:.2g}" for part, k in zip(data["part"].values, row, strict=True)}
         for n, row in zip(data["row"].values, data["first_steps"].values, strict=True)
     ]
-    cells = [
-        {"n": f"{n:g}", "K": f"{k}", **_exponents(one), "inside": "yes" if inner else "no", "regret": _percent(lost)}
-        for n, k, one, inner, lost in zip(
-            data["cell_noise"].values, data["cell_steps"].values, data["built"].values, data["built_inner"].values,
-            data["built_regret"].values, strict=True,
-        )
-    ]  # fmt: skip
-    logs = data["error_logs"].values  # (error, δ from 0, quantity)
-    errors = [{"error": "none", "best α, γ, value": _numbers(logs[0, 0])}]
-    errors += [
-        {"error": str(name), "best α, γ, value": _numbers(best), **_exponents(one[-1]), "regret": _percent(lost)}
-        for name, best, one, lost in zip(
-            data["error"].values, logs[:, -1], data["exponent"].values, data["error_regret"].values, strict=True
-        )
-    ]
-    errors[0] |= {key: "" for key in errors[1] if key not in errors[0]}
-    usual = [
-        {"n": f"{n:g}", "K": f"{k}", **_exponents(one[-1]), "regret": _percent(lost)}
-        for n, k, one, lost in zip(
-            data["usual_noise"].values, data["usual_steps"].values, data["usual"].values, data["usual_regret"].values,
-            strict=True,
-        )
-    ]  # fmt: skip
-    found = [
-        {"largest": str(what), **_exponents(one), "instance": str(words)}
-        for what, one, words in zip(
-            data["objective"].values, data["found"].values, data["instance"].values, strict=True
-        )
-    ]
     made = [
         ("S1: from which K on α*'s exponent stays within so much of 1/2; n = ρσ/√(LΔ)", first),
-        ("Built problem, right where it slides and too long where it hovers", cells),
-        (f"Built problem, every error at n = {noise:g}, K = {steps}", errors),
-        ("Usual problem (20 equal coordinates, Gaussian noise), mixed errors", usual),
+        ("Built problem, right where it slides and too long where it hovers", _cells(data, "built", "cell")),
+        (f"Built problem, every error at n = {noise:g}, K = {steps}", _errors(data)),
+        ("Usual problem (20 equal coordinates, Gaussian noise), mixed errors", _cells(data, "usual", "usual")),
     ]
+    rows = zip(data["objective"].values, data["found"].values, data["instance"].values, strict=True)
+    found = [{"largest": str(what), **_exponents(one), "instance": str(words)} for what, one, words in rows]
     if found:
         made.append(("Search at n = 0.5, K = 250, run again on fresh seeds", found))
     return [(f"{title}; exponents in 1+δ, δ from 0 to {delta:g}", rows) for title, rows in made]
+
+
+def _cells(data: xr.Dataset, name: str, at: str) -> list[dict[str, str]]:
+    """Exponents by (n, K) at the last δ."""
+    values = data[name] if name == "built" else data[name].isel(delta=-1)
+    columns = (data[f"{at}_noise"], data[f"{at}_steps"], values, data[f"{name}_regret"])
+    return [
+        {"n": f"{n:g}", "K": f"{k}", **_exponents(one), "regret": _percent(lost)}
+        for n, k, one, lost in zip(*(column.values for column in columns), strict=True)
+    ]
+
+
+def _errors(data: xr.Dataset) -> list[dict[str, str]]:
+    """Exponents by error, with the tuning of the exact oracle first."""
+    columns = (data["error"], data["error_logs"].isel(delta_from_0=-1), data["exponent"].isel(delta=-1),
+               data["error_regret"])  # fmt: skip
+    rows = [
+        {"error": str(name), "best α, γ, value": _numbers(best), **_exponents(one), "regret": _percent(lost)}
+        for name, best, one, lost in zip(*(column.values for column in columns), strict=True)
+    ]
+    exact = {"error": "none", "best α, γ, value": _numbers(data["error_logs"].values[0, 0])}
+    return [{**dict.fromkeys(rows[0], ""), **exact}, *rows]
 
 
 def show(made: Result) -> None:

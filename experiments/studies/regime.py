@@ -51,48 +51,9 @@ def study(scale: Scale = Scale(), tick: Tick = silent) -> Result:
     Variables: bound (noise, steps, quantity), of S1's exact optimum; built, cell_* (cell): `PLAIN` at every (n, K);
     exponent: of every named error at `scale.at`; usual; found: what the searches end with; first_steps.
     """
-    s1 = bounds.theorems["ema"]
     tick("regime · map of the bound", 0.0)
-    table = _bound(s1, scale)
-    cells = [(n, k) for k in scale.steps for n in scale.noises]
-    runs = []
-    for i, (n, k) in enumerate(cells):
-        tick(f"regime · n = {n:g}, K = {k}", 0.02 + 0.4 * i / len(cells))
-        runs.append(built(Hovering(n), PATTERNS[PLAIN], [DELTA], k, scale.seeds))
-    errors = {}
-    problem, steps = Hovering(scale.at[0]), scale.at[1]
-    exact = on_built(Case(problem, PATTERNS[PLAIN], 0.0), steps, scale.seeds)
-    for i, (name, pattern) in enumerate(PATTERNS.items()):
-        tick(f"regime · {name}", 0.42 + 0.2 * i / len(PATTERNS))
-        errors[name] = built(problem, pattern, list(scale.deltas), steps, scale.seeds, exact=exact)
-    usual = []
-    for i, (n, k) in enumerate(scale.usual):
-        tick("regime · the usual problem", 0.62 + 0.1 * i / len(scale.usual))
-        usual.append(usually(n, list(scale.deltas), k, scale.usual_seeds))
-    found = _searched(scale, tick)
-    table = table.assign(
-        built=(("cell", "end", "quantity"), _stacked(runs)),
-        built_inner=("cell", [run.inner for run in runs]),
-        built_regret=("cell", [run.regret for run in runs]),
-        exponent=(("error", "delta", "end", "quantity"), _curves(list(errors.values()))),
-        error_logs=(("error", "delta_from_0", "quantity"), np.stack([run.logs for run in errors.values()])),
-        error_regret=("error", [run.regret for run in errors.values()]),
-        usual=(("usual_cell", "delta", "end", "quantity"), _curves(usual)),
-        usual_regret=("usual_cell", [run.regret for run in usual]),
-        found=(("objective", "end", "quantity"), _stacked([one.fresh for one in found]) if found else _nothing()),
-    )
-    table = table.assign_coords(
-        cell_noise=("cell", [n for n, _ in cells]),
-        cell_steps=("cell", [k for _, k in cells]),
-        error=list(errors),
-        delta=list(scale.deltas),
-        delta_from_0=[0.0, *scale.deltas],
-        usual_noise=("usual_cell", [n for n, _ in scale.usual]),
-        usual_steps=("usual_cell", [k for _, k in scale.usual]),
-        objective=[one.objective for one in found],
-        instance=("objective", [_words(one) for one in found]),
-        end=list(ENDS),
-    )
+    parts = [_bound(bounds.theorems["ema"], scale), _cells(scale, tick), _errors(scale, tick), _usual(scale, tick)]
+    table = xr.merge([*parts, _searched(scale, tick)]).assign_coords(end=list(ENDS))
     table.attrs = {"noise": scale.at[0], "steps": scale.at[1], "delta": DELTA, "seeds": scale.seeds}
     return Result("regime", QUESTION or "", {"regime": table}, findings(table), {"regime": "regime"})
 
@@ -114,12 +75,69 @@ def _bound(s1: Theorem, scale: Scale) -> xr.Dataset:
     )
 
 
-def _searched(scale: Scale, tick: Tick) -> list[Found]:
-    made = []
+def _cells(scale: Scale, tick: Tick) -> xr.Dataset:
+    """`PLAIN` at every (n, K)."""
+    cells = [(n, k) for k in scale.steps for n in scale.noises]
+    runs = []
+    for i, (n, k) in enumerate(cells):
+        tick(f"regime · n = {n:g}, K = {k}", 0.02 + 0.4 * i / len(cells))
+        runs.append(built(Hovering(n), PATTERNS[PLAIN], [DELTA], k, scale.seeds))
+    return xr.Dataset(
+        {
+            "built": (("cell", "end", "quantity"), _stacked(runs)),
+            "built_inner": ("cell", [run.inner for run in runs]),
+            "built_regret": ("cell", [run.regret for run in runs]),
+        },
+        {"cell_noise": ("cell", [n for n, _ in cells]), "cell_steps": ("cell", [k for _, k in cells])},
+    )
+
+
+def _errors(scale: Scale, tick: Tick) -> xr.Dataset:
+    """Every named error at one (n, K)."""
+    problem, steps, runs = Hovering(scale.at[0]), scale.at[1], []
+    exact = on_built(Case(problem, PATTERNS[PLAIN], 0.0), steps, scale.seeds)
+    for i, (name, pattern) in enumerate(PATTERNS.items()):
+        tick(f"regime · {name}", 0.42 + 0.2 * i / len(PATTERNS))
+        runs.append(built(problem, pattern, list(scale.deltas), steps, scale.seeds, exact=exact))
+    return xr.Dataset(
+        {
+            "exponent": (("error", "delta", "end", "quantity"), _curves(runs)),
+            "error_logs": (("error", "delta_from_0", "quantity"), np.stack([run.logs for run in runs])),
+            "error_regret": ("error", [run.regret for run in runs]),
+        },
+        {"error": list(PATTERNS), "delta": list(scale.deltas), "delta_from_0": [0.0, *scale.deltas]},
+    )
+
+
+def _usual(scale: Scale, tick: Tick) -> xr.Dataset:
+    """Mixed errors on the usual problem."""
+    runs = []
+    for i, (n, k) in enumerate(scale.usual):
+        tick("regime · the usual problem", 0.62 + 0.1 * i / len(scale.usual))
+        runs.append(usually(n, list(scale.deltas), k, scale.usual_seeds))
+    return xr.Dataset(
+        {
+            "usual": (("usual_cell", "delta", "end", "quantity"), _curves(runs)),
+            "usual_regret": ("usual_cell", [run.regret for run in runs]),
+        },
+        {
+            "usual_noise": ("usual_cell", [n for n, _ in scale.usual]),
+            "usual_steps": ("usual_cell", [k for _, k in scale.usual]),
+        },
+    )
+
+
+def _searched(scale: Scale, tick: Tick) -> xr.Dataset:
+    """What the searches end with, on fresh seeds; nothing where none is asked for."""
+    found: list[Found] = []
     for i, objective in enumerate(OBJECTIVES if scale.tries else ()):
         tick(f"regime · search: {objective}", 0.72 + 0.28 * i / len(OBJECTIVES))
-        made.append(search(objective, 0.5, 250, DELTA, scale.tries))
-    return made
+        found.append(search(objective, 0.5, 250, DELTA, scale.tries))
+    values = _stacked([one.fresh for one in found]) if found else np.empty((0, len(ENDS), len(QUANTITIES)))
+    return xr.Dataset(
+        {"found": (("objective", "end", "quantity"), values)},
+        {"objective": [one.objective for one in found], "instance": ("objective", [_words(one) for one in found])},
+    )
 
 
 def _words(one: Found) -> str:
@@ -138,10 +156,6 @@ def _stacked(runs: list[Measured]) -> np.ndarray:
 def _curves(runs: list[Measured]) -> np.ndarray:
     """(runs, delta, end, quantity)."""
     return np.stack([np.stack([run.estimate, run.low, run.high], 1) for run in runs])
-
-
-def _nothing() -> np.ndarray:
-    return np.empty((0, len(ENDS), len(QUANTITIES)))
 
 
 def findings(table: xr.Dataset) -> list[Finding]:
