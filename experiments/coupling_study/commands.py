@@ -69,6 +69,7 @@ def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: b
     summary = {
         "form": name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
         "verdicts": [report.verdict_row(v) for v in outcome.verdicts], "arms": report.arm_rows(outcome),
+        "exponents": report.exponent_rows(outcome),
         "paragraph": report.paragraph(outcome),
     }  # fmt: skip
     text = json.dumps(plain(summary), ensure_ascii=False, indent=1)
@@ -77,6 +78,8 @@ def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: b
         print(text)
         return
     cli._print_rows(report.table(outcome), as_json=False)
+    cli._print_rows(report.exponent_table(outcome), as_json=False)
+    console.print("Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit.")
     for sentence in (*report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     say(f"done, {outcome.run_steps:.3g} run-steps")

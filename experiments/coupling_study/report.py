@@ -45,6 +45,7 @@ def coupling_map(outcome: Outcome) -> xr.Dataset:
     )  # fmt: skip
 
 
+BENT = 0.01  # p-value of a straight line below which it is called none
 _ENDS = ("regret", "regret_low", "regret_high")
 
 
@@ -103,6 +104,30 @@ def table(outcome: Outcome) -> list[dict[str, str]]:
         row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
         rows.append(row)
     return rows
+
+
+def exponent_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """One row a line and quantity: the exponent in 1 + δ by regression, and those of the models."""
+    return [
+        {
+            "setting": one.line.setting.label, "error": one.line.error, "quantity": one.quantity,
+            "exponent": one.exponent, "low": one.low, "high": one.high, "lack_of_fit": one.lack_of_fit,
+            "additive": one.additive, "signed": one.signed,
+        }
+        for one in outcome.exponents
+    ]  # fmt: skip
+
+
+def exponent_table(outcome: Outcome) -> list[dict[str, str]]:
+    """The same, one row a line, for a terminal: measured with interval (additive; signed); * where it is no power."""
+    rows: dict[Any, dict[str, str]] = {}
+    for one in outcome.exponents:
+        row = rows.setdefault(one.line, {"exponents in 1+δ of": one.line.setting.label, "error": one.line.error})
+        models = "; ".join("–" if np.isnan(x) else f"{x:.2f}" for x in (one.additive, one.signed))
+        bent = "*" if one.lack_of_fit < BENT else ""
+        row[one.quantity] = f"{one.exponent:.2f}{bent} [{one.low:.2f}, {one.high:.2f}] ({models})"
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return [{name: row.get(name, "") for name in names} for row in rows.values()]
 
 
 SHORT = {APPEARS: "appears", UPPER: "bound only", OTHER: "other way", UNDECIDED: "undecided"}

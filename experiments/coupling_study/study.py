@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.coupling_study import measured, resolution, search
 from experiments.coupling_study.cells import Arm, Form, Line
+from experiments.coupling_study.exponents import Exponent, exponents
 from experiments.coupling_study.measured import Measured
 from experiments.coupling_study.resolution import Resolvable
 from experiments.coupling_study.rounds import Rounds, Say, pool_of
@@ -22,6 +23,7 @@ class Outcome:
     resolved: dict[Arm, Resolvable]
     measured: list[Measured]
     verdicts: list[Verdict]
+    exponents: list[Exponent]
     run_steps: int
 
     def at(self, line: Line) -> tuple[Measured, int]:
@@ -50,4 +52,5 @@ def study(form: Form, out: Path, say: Say, workers: int = 0) -> Outcome:
             say(sentence)
         found = search.measure(form, piloted, rounds)
         settings = measured.judge_settings(form, found, rounds, level)
-    return Outcome(form, level, resolved, settings, verdicts(form, settings, resolved, level), rounds.asked)
+    judged = verdicts(form, settings, resolved, level)
+    return Outcome(form, level, resolved, settings, judged, exponents(form.lines, settings, level), rounds.asked)

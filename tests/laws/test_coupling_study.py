@@ -163,6 +163,24 @@ def test_a_planted_coupling_is_found_with_its_sign(
     assert any("read as α" in sentence for sentence in report.paragraph(outcome))
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_planted_exponents_are_found_by_regression(monkeypatch: pytest.MonkeyPatch, sign: float) -> None:
+    outcome = planted(monkeypatch, sign)
+    start, *moved = (predict(S1, delta, delta) for delta in (0.0, 0.4, 0.8))
+    assert start is not None and {one.quantity for one in outcome.exponents} == {"step_size", "alpha", "value"}
+    x = np.log([1.0, 1.4, 1.8])
+    for one in outcome.exponents:
+        logs = [math.log(getattr(told, one.quantity) / getattr(start, one.quantity)) for told in (start, *moved)]
+        slope = ((x - x.mean()) @ np.array(logs)) / ((x - x.mean()) ** 2).sum()
+        assert one.additive == pytest.approx(slope, rel=1e-6)
+        if one.quantity == "value":  # (1 + δ)^¼/(1 − δ) is no power of 1 + δ, and that is seen
+            assert one.lack_of_fit < 1e-6 and one.exponent == pytest.approx(slope, abs=0.15)
+        else:
+            assert one.low - 0.02 <= sign * slope <= one.high + 0.02 and one.high - one.low < 0.5
+            assert one.lack_of_fit > 1e-3
+    assert len(report.exponent_rows(outcome)) == 3 and len(report.exponent_table(outcome)) == 1
+
+
 def test_noise_that_hides_a_shift_is_no_verdict_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "Rounds", lambda *_: Loud(1.0))
     form = Form("loud", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=8, resamples=400)
