@@ -27,8 +27,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         last, top = float(one["measured"][-1]), float(one["bound"].max())
         bottom = max(float(one["low"].where(one["low"] > 0).min()), 1e-12 * top) * 0.5
         axis.set_ylim(bottom, top * 1.5)
+        lowest = bottom * (1.5 * top / bottom) ** 0.13  # where the words below still stand above the axis
         axis.annotate(
-            f"{100 * last / float(one['bound'][-1]):.0f} % of the bound", (steps[-1], max(last, 2 * bottom)),
+            f"{100 * last / float(one['bound'][-1]):.0f} % of the bound", (steps[-1], max(last, lowest)),
             xytext=(-4, -14), textcoords="offset points", ha="right", fontsize=9, color=MEASURED,
         )  # fmt: skip
     for axis in axes[count:]:
