@@ -79,8 +79,8 @@ def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: b
         return
     cli._print_rows(report.table(outcome), as_json=False)
     cli._print_rows(report.exponent_table(outcome), as_json=False)
-    console.print("Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit.")
-    for sentence in (*report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
+    legend = "Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit."
+    for sentence in (legend, *report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     say(f"done, {outcome.run_steps:.3g} run-steps")
 

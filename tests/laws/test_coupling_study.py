@@ -181,6 +181,15 @@ def test_planted_exponents_are_found_by_regression(monkeypatch: pytest.MonkeyPat
     assert len(report.exponent_rows(outcome)) == 3 and len(report.exponent_table(outcome)) == 1
 
 
+def test_where_nothing_is_random_the_grid_is_the_error_of_an_exponent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "Rounds", lambda *_: Planted(1.0, noise=0.0))
+    exact = Setting("matrix-quadratic:12x12", "spectral", 0.0, "none", 400)
+    form = Form("exact", (line(exact, "inflate", (0.25, 0.5)),), pilot_seeds=1, seeds=1, resamples=50)
+    step = studies.study(form, Path("nowhere"), silent).exponents[0]
+    assert step.quantity == "step_size" and 0.01 < step.high - step.low < 0.5 and step.lack_of_fit > 0.05
+    assert step.low <= -1.0 <= step.high and step.additive == pytest.approx(-1.0)  # D1: γ* ∝ 1/(1 + δ)
+
+
 def test_noise_that_hides_a_shift_is_no_verdict_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "Rounds", lambda *_: Loud(1.0))
     form = Form("loud", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=8, resamples=400)
