@@ -17,7 +17,8 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from experiments.statistics.checks import check_costs, check_count, check_fraction, source
+from experiments.statistics.checks import check_costs, check_fraction, source
+from lmo.checks import check_integer
 from lmo.names import unknown_name
 
 METHODS = ("bca", "percentile")
@@ -96,7 +97,7 @@ def resampled(values: np.ndarray, statistic: Statistic, resamples: int = 1000, s
     seeds = values.shape[-1]
     if seeds < 2:
         raise ValueError(f"`values` must have at least 2 seeds in its last dimension, got {seeds}")
-    check_count("resamples", resamples, at_least=20)
+    check_integer("resamples", resamples, at_least=20)
     counts = source(seed, "bootstrap").multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
     return _over(values, counts / seeds, statistic)
 

@@ -1,13 +1,14 @@
-"""Refusals of bad input to statistics, and their random source; numpy alone."""
+"""Refusals of bad input to statistics, and their random source."""
 
 from __future__ import annotations
 
-import operator
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from lmo.checks import check_integer
 
 LogPoints = np.ndarray | Sequence[np.ndarray] | Sequence[float]
 
@@ -46,17 +47,6 @@ def check_positive(name: str, value: Any) -> float:
     return number
 
 
-def check_count(name: str, value: Any, at_least: int) -> int:
-    """`value` as an int; refused unless it is a whole number (not a bool) of at least `at_least`."""
-    try:
-        number = at_least - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = at_least - 1
-    if number < at_least:
-        raise ValueError(f"`{name}` must be an integer >= {at_least}, got {value!r}")
-    return number
-
-
 def check_log_points(log_points: LogPoints) -> tuple[np.ndarray, ...]:
     """One array (cells… or nothing, points) per axis: an array is one axis, a tuple or list of arrays one each.
 
@@ -82,5 +72,5 @@ def check_log_points(log_points: LogPoints) -> tuple[np.ndarray, ...]:
 
 def source(seed: int, purpose: str) -> np.random.Generator:
     """The generator of (seed, purpose): the same numbers in any process, whatever was drawn before."""
-    key = np.array([check_count("seed", seed, 0), zlib.crc32(purpose.encode())], dtype=np.uint64)
+    key = np.array([check_integer("seed", seed, 0), zlib.crc32(purpose.encode())], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))

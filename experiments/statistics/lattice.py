@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.statistics.checks import check_count, check_positive
+from experiments.statistics.checks import check_positive
+from lmo.checks import check_integer
 
 ROUNDING = 1e-9  # of a logarithm, at the ends of the domain
 
@@ -31,8 +32,8 @@ class Axis:
     def __post_init__(self) -> None:
         for name in ("start", "stop", "resolution"):
             check_positive(name, getattr(self, name))
-        check_count("count", self.count, at_least=3)
-        check_count("extensions", self.extensions, at_least=0)
+        check_integer("count", self.count, at_least=3)
+        check_integer("extensions", self.extensions, at_least=0)
         if not self.start < self.stop:
             raise ValueError(f"`start` must be below `stop`, got {self.start} and {self.stop}")
         if self.resolution <= 1:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.statistics.checks import check_costs, check_count, check_fraction
+from experiments.statistics.checks import check_costs, check_fraction
+from lmo.checks import check_integer
 from lmo.names import unknown_name
 
 METHODS = ("bonferroni", "sidak")
@@ -42,7 +43,7 @@ def simultaneous_level(level: float, cells: int, method: str = "bonferroni") -> 
     Raises:
         ValueError: a level outside (0, 1), fewer than one cell, an unknown method.
     """
-    level, cells = check_fraction("level", level), check_count("cells", cells, at_least=1)
+    level, cells = check_fraction("level", level), check_integer("cells", cells, at_least=1)
     if method not in METHODS:
         raise unknown_name("method of simultaneous intervals", method, METHODS)
     return float(level ** (1 / cells)) if method == "sidak" else 1 - (1 - level) / cells

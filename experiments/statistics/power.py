@@ -20,12 +20,12 @@ from experiments.statistics import windows
 from experiments.statistics.checks import (
     LogPoints,
     check_costs,
-    check_count,
     check_fraction,
     check_log_points,
     check_positive,
 )
 from experiments.statistics.optimum import best
+from lmo.checks import check_integer
 
 MOST_SEEDS = 10**7
 FLAT = "not resolvable: the curvature at the optimum is not significantly positive"
@@ -115,7 +115,7 @@ def smallest_effect(spread: float, seeds: int, level: float = 0.95, power: float
         spread: standard deviation over seeds of the moves (`spread_of_ratio`, `spread_of_value`); NaN: not resolvable.
         seeds: how many the study will have. power: the chance to find an effect of that size.
     """
-    check_count("seeds", seeds, at_least=2)
+    check_integer("seeds", seeds, at_least=2)
     if _unknown(spread):
         return _not_resolvable(seeds)
     effect = _multiple(level, power, seeds) * float(spread) / float(np.sqrt(seeds))
@@ -167,7 +167,7 @@ def standard_error(curvature: float, difference_noise: float, spacing: float, se
     """
     check_positive("curvature", curvature)
     check_positive("spacing", spacing)
-    check_count("seeds", seeds, at_least=1)
+    check_integer("seeds", seeds, at_least=1)
     if not 0 <= difference_noise < np.inf:
         raise ValueError(f"`difference_noise` must be finite and >= 0, got {difference_noise!r}")
     return float(difference_noise / (2 * spacing * curvature * np.sqrt(seeds)))

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.statistics.checks import check_costs, check_count
+from experiments.statistics.checks import check_costs
 from experiments.statistics.lattice import Axis
 from experiments.statistics.neighbourhood import Cell
 from experiments.statistics.optimum import Optimum, best
+from lmo.checks import check_integer
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Bracket:
         if len(axes) not in (1, 2) or not all(isinstance(axis, Axis) for axis in axes):
             raise ValueError(f"`axes` must be 1 or 2 `Axis` (step size, alpha), got {axes!r}")
         self.axes = tuple(axes)
-        self.cells = check_count("cells", cells, at_least=1)
-        self.width = check_count("width", width, at_least=1)
+        self.cells = check_integer("cells", cells, at_least=1)
+        self.width = check_integer("width", width, at_least=1)
         self._most = max(axis.halvings for axis in axes)
         self._seeds: int | None = None
         start = [axis.starting(self._most) for axis in axes]

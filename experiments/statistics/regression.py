@@ -16,7 +16,8 @@ from scipy.stats import chi2, norm
 from scipy.stats import f as fisher
 
 from experiments.statistics.bootstrap import percentile
-from experiments.statistics.checks import check_costs, check_count, check_fraction
+from experiments.statistics.checks import check_costs, check_fraction
+from lmo.checks import check_integer
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def from_draws(log_x: np.ndarray, log_y: np.ndarray, draws: np.ndarray, seeds: i
     """
     log_x, log_y = _points(log_x, log_y)
     draws = check_costs("draws", draws, 2)
-    check_count("seeds", seeds, at_least=2)
+    check_integer("seeds", seeds, at_least=2)
     if draws.shape[1:] != log_y.shape:
         raise ValueError(f"`draws` must have shape (resamples, {log_y.shape}), got {draws.shape}")
     if not np.isfinite(draws).all():
