@@ -1,6 +1,6 @@
 """Run-steps per second of sweeps against loops over runs, bookkeeping included on both sides (one norm in ten steps).
 
-    python benchmarks/sweep_throughput.py [--chunks | --growth] [--device cuda]
+    python benchmarks/sweep_throughput.py [--chunks | --large | --growth] [--device cuda]
 
 Spectral ball, 12×12, Muon's momentum: the sweep's batches against torch.optim.Muon fed the analytic gradient. `exact`
 is the oracle of that name (an SVD) in float64, `polar` (error proved ≤ 1e-9) for the record; `newton-schulz` is
@@ -8,7 +8,8 @@ jordan:5 in float32. ℓ∞ ball, vectors of 100, EMA momentum, noise shared ove
 for the record): against a plain torch loop of the same method, one run at a time, and numpy on the whole batch.
 Everything is timed in turn, several times over; figures are medians. Last lines: RATIO name value, the peer's time
 per run-step over the sweep's; bars: exact 10, newton-schulz 20, vector 50. --chunks prints times by the size of a chunk
-instead, --growth time and memory by the number of runs, and draws out/sweep_growth/sweep_growth.png.
+instead, --large those of 256×1024 matrices by oracle and size of a chunk (RATIO against torch.optim.Muon on the same
+device), --growth time and memory by the number of runs, and draws out/sweep_growth/sweep_growth.png.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import torch
 from timing import timed
 
 import figures
+from experiments.sweeps.catalogue import problem_called
 from experiments.sweeps.growth import growth
 from experiments.sweeps.plan import plan
 from experiments.sweeps.simulate import simulate
@@ -32,11 +34,12 @@ from experiments.sweeps.specification import Sweep
 
 REPEATS, SIZE, DIMENSION, NOISE, EVERY = 5, 12, 100, 0.1, 10
 Work = Callable[[], int]  # returns its number of run-steps
+Gradient = Callable[[torch.Tensor], torch.Tensor]
 
 
-def sweep(device: str, **fields: Any) -> Work:
-    """The second chunk of a grid of 64 step sizes and 64 alphas (a whole one), one seed."""
-    axes = {"step_size": {"from": 0.001, "to": 0.5, "count": 64}, "alpha": {"from": 0.01, "to": 1.0, "count": 64}}
+def sweep(device: str, side: int = 64, **fields: Any) -> Work:
+    """The second chunk of a grid of `side` step sizes and as many alphas (a whole one), one seed."""
+    axes = {"step_size": {"from": 0.001, "to": 0.5, "count": side}, "alpha": {"from": 0.01, "to": 1.0, "count": side}}
     grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))
     chunk = plan(grid, device).chunks[1]
 
@@ -49,10 +52,8 @@ def sweep(device: str, **fields: Any) -> Work:
 
 def matrices(device: str, oracle: str, **fields: Any) -> Work:
     """The sweep's side on the 12×12 problem, f(X) = ‖X‖²/24."""
-    return sweep(
-        device, problem=f"matrix-quadratic:{SIZE}x{SIZE}", ball="spectral", oracle=oracle, momentum="nesterov-zero",
-        steps=40, **fields,
-    )  # fmt: skip
+    common: dict[str, Any] = {"problem": f"matrix-quadratic:{SIZE}x{SIZE}", "momentum": "nesterov-zero", "steps": 40}
+    return sweep(device, ball="spectral", oracle=oracle, **(common | fields))
 
 
 def vectors(device: str, **fields: Any) -> Work:
@@ -61,19 +62,21 @@ def vectors(device: str, **fields: Any) -> Work:
     return sweep(device, problem=f"quadratic:{DIMENSION}", **(common | fields))
 
 
-def torch_muon(device: str) -> Work:
+def torch_muon(
+    device: str, shape: tuple[int, int] = (SIZE, SIZE), steps: int = 40, gradient: Gradient = lambda x: x / SIZE
+) -> Work:
     """One run by torch.optim.Muon, with the same norm in every tenth step."""
-    parameter = torch.nn.Parameter(torch.randn(SIZE, SIZE, device=device))
+    parameter = torch.nn.Parameter(torch.randn(shape, device=device))
     optimizer = torch.optim.Muon([parameter], lr=0.05, momentum=0.95, weight_decay=0.0)
 
     def go() -> int:
         total = torch.zeros((), device=device)
-        for k in range(40):
-            parameter.grad = parameter.detach() / SIZE
+        for k in range(steps):
+            parameter.grad = gradient(parameter.detach())
             if k % EVERY == 0:
                 total += torch.linalg.svdvals(parameter.grad).sum()
             optimizer.step()
-        return 40
+        return steps
 
     return go
 
@@ -144,10 +147,34 @@ def show(found: dict[str, float]) -> None:
 
 def by_chunk(device: str) -> None:
     """Time per run-step against the size of a chunk: how `experiments.sweeps.plan` was given its constants."""
+    cuda = device == "cuda"
     print("vectors of 100, float64")
-    show(medians({f"{n} runs": vectors(device, chunk_runs=n) for n in (16, 64, 128, 256, 512, 1024, 2048)}, device))
+    sizes = [4**n for n in range(5, 10)] if cuda else [16, 64, 128, 256, 512, 1024, 2048]
+    show(medians({f"{n} runs": vectors(device, chunk_runs=n, side=side(n)) for n in sizes}, device))
     print("12×12, jordan:5, float64")
-    show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n) for n in (16, 64, 256, 1024)}, device))
+    sizes = [4**n for n in range(5, 10)] if cuda else [16, 64, 256, 1024]
+    show(medians({f"{n} runs": matrices(device, "jordan:5", chunk_runs=n, side=side(n)) for n in sizes}, device))
+
+
+def side(runs: int) -> int:
+    """Of a grid with two chunks of so many runs at least."""
+    return max(64, math.isqrt(2 * runs) + 1)
+
+
+def large(device: str) -> None:
+    """256×1024, 20 steps, two of them with the norm recorded (by an SVD)."""
+    shape, steps = (256, 1024), 20
+    problem = f"matrix-quadratic:{shape[0]}x{shape[1]}"
+    works = {"torch.optim.Muon": torch_muon(device, shape, steps, problem_called(problem).true_gradient)}
+    for oracle, dtype in (("exact", "float64"), ("polar", "float64"), ("jordan:5", "float32"),
+                          ("jordan:5@bfloat16", "float32"), ("moment-tuned@bfloat16", "float32")):  # fmt: skip
+        for n in (1, 16, 64) if device == "cuda" else (1, 4):
+            fields: dict[str, Any] = {"problem": problem, "dtype": dtype, "steps": steps}
+            works[f"{oracle}, {n} runs"] = matrices(device, oracle, chunk_runs=n, **fields)
+    found = medians(works, device)
+    show(found)
+    for name, value in found.items():
+        print(f"RATIO {name.replace(', ', '-').replace(' ', '-')} {found['torch.optim.Muon'] / value:.2f}")
 
 
 def draw_growth(device: str) -> None:
@@ -163,11 +190,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--chunks", action="store_true")
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--growth", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.chunks:
         by_chunk(given.device)
+        return
+    if given.large:
+        large(given.device)
         return
     if given.growth:
         draw_growth(given.device)
