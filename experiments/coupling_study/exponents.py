@@ -56,10 +56,11 @@ def _law(line: Line, of: Measured, places: list[int], quantity: str, level: floa
     draws = of.intervals.draws[:, places, column]
     if not (np.isfinite(log_y).all() and np.isfinite(draws).all()):
         return None  # an optimum beyond its grid
-    if any(arm.random for arm in line.arms):
+    if np.ptp(draws, axis=0).any():
         return from_draws(log_x, log_y, draws, of.intervals.seeds, level)
-    grid = VALUE_BLUR if quantity == "value" else float(np.log(spacings(line.arms[0]))[0]) / 2
-    return from_errors(log_x, log_y, np.full(log_y.shape, grid), level)  # nothing is random: the grid is the error
+    # nothing is random, or every resample has its optimum at one point, as at α = 1: the grid is the error
+    grid = VALUE_BLUR if quantity == "value" else float(np.log(spacings(line.arms[0]))[list(LOGS).index(quantity)]) / 2
+    return from_errors(log_x, log_y, np.full(log_y.shape, grid), level)
 
 
 def _predicted(line: Line, model: tuple[Prediction | None, ...], places: list[int], quantity: str) -> float:

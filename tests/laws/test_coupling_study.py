@@ -190,6 +190,21 @@ def test_where_nothing_is_random_the_grid_is_the_error_of_an_exponent(monkeypatc
     assert step.low <= -1.0 <= step.high and step.additive == pytest.approx(-1.0)  # D1: γ* ∝ 1/(1 + δ)
 
 
+class AtOne(Planted):
+    """The best alpha is beyond 1 for every δ and every seed."""
+
+    def optimum(self, arm):  # type: ignore[no-untyped-def]
+        at, value = super().optimum(arm)
+        return at + np.array([0.0, 4.0]), value
+
+
+def test_an_alpha_that_is_one_in_every_resample_has_exponent_zero_to_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies, "Rounds", lambda *_: AtOne(1.0))
+    form = Form("at one", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=16, resamples=200)
+    alpha = {one.quantity: one for one in studies.study(form, Path("nowhere"), silent).exponents}["alpha"]
+    assert alpha.exponent == 0.0 and 0.05 < alpha.high - alpha.low < 2
+
+
 def test_noise_that_hides_a_shift_is_no_verdict_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "Rounds", lambda *_: Loud(1.0))
     form = Form("loud", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=8, resamples=400)
