@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.problems.base import Known, Problem, repeated
+from experiments.problems.placed import like, placed
 from lmo.balls import LInf, NormBall, Nuclear, RmsToRms, Scaled, Spectral
 from lmo.randomness import Draw
 
@@ -63,20 +64,22 @@ class Bigram(Problem):
         return [cls(6, 4, 9), cls(6, 4, 9, batch_size=16)]
 
     def value(self, x: Any) -> Tensor:
-        logits = self.features.to(x) @ x.mT
-        loss = logits.logsumexp(-1) - (logits * self.next_word.to(x)).sum(-1)
-        return (loss * self.frequency.to(x)).sum(-1)
+        logits = like(self.features, x) @ x.mT
+        loss = logits.logsumexp(-1) - (logits * like(self.next_word, x)).sum(-1)
+        return (loss * like(self.frequency, x)).sum(-1)
 
     def true_gradient(self, x: Any) -> Any:
-        residual = (self.features.to(x) @ x.mT).softmax(-1) - self.next_word.to(x)
-        return (residual * self.frequency.to(x).unsqueeze(-1)).mT @ self.features.to(x)
+        residual = (like(self.features, x) @ x.mT).softmax(-1) - like(self.next_word, x)
+        return (residual * like(self.frequency, x).unsqueeze(-1)).mT @ like(self.features, x)
 
     def sample(self, draw: Draw) -> Any:
         """Pairs drawn, (*batch, B), as context·words + next word; None where gradients are exact."""
         if self.batch_size is None:
             return None
         even = draw.integers("bigrams", EVEN, (self.batch_size,)).double() / EVEN
-        return torch.searchsorted(self._edges, even.contiguous(), right=True).clamp(max=self._edges.numel() - 1)
+        return torch.searchsorted(placed(self._edges, even.device), even.contiguous(), right=True).clamp(
+            max=self._edges.numel() - 1
+        )
 
     def gradient(self, x: Any, sample: Any = None) -> Any:
         if sample is None or self.batch_size is None:
@@ -84,7 +87,7 @@ class Bigram(Problem):
         contexts, words = self.next_word.shape
         counts = torch.zeros(*sample.shape[:-1], contexts * words, dtype=x.dtype, device=x.device)
         counts.scatter_add_(-1, sample, torch.full_like(sample, 1, dtype=x.dtype) / sample.shape[-1])
-        counts, features = counts.reshape(*sample.shape[:-1], contexts, words), self.features.to(x)
+        counts, features = counts.reshape(*sample.shape[:-1], contexts, words), like(self.features, x)
         probabilities = (features @ x.mT).softmax(-1)
         return (probabilities * counts.sum(-1, keepdim=True) - counts).mT @ features
 
@@ -92,9 +95,9 @@ class Bigram(Problem):
         """Exact: ((Σ_i p_i Σ_k q_ik ‖s_i − 1_k‖² − ‖∇f‖²)/B)^½ with s = softmax, as ‖e_i‖₂ = 1."""
         if self.batch_size is None:
             return None
-        s, q = (self.features.to(x) @ x.mT).softmax(-1), self.next_word.to(x)
+        s, q = (like(self.features, x) @ x.mT).softmax(-1), like(self.next_word, x)
         square = (s**2).sum(-1) + 1 - 2 * (s * q).sum(-1)
-        mean = (square * self.frequency.to(x)).sum(-1)
+        mean = (square * like(self.frequency, x)).sum(-1)
         gradient = self.true_gradient(x)
         return ((mean - (gradient**2).sum((-2, -1))).clamp(min=0) / self.batch_size).sqrt()
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.problems.base import Known, Problem, as_float64, quadratic_diameter, quadratic_mu, repeated
+from experiments.problems.placed import like
 from lmo.balls import L1, L2, LInf, Lp, NormBall, Scaled
 
 
@@ -35,10 +36,10 @@ class DiagonalQuadratic(Problem):
         return [cls(torch.linspace(0.05, 1.0, 8, dtype=torch.float64), torch.ones(8))]
 
     def value(self, x: Any) -> Tensor:
-        return 0.5 * (self.curvatures.to(x) * x**2).sum(-1)
+        return 0.5 * (like(self.curvatures, x) * x**2).sum(-1)
 
     def true_gradient(self, x: Any) -> Any:
-        return self.curvatures.to(x) * x
+        return like(self.curvatures, x) * x
 
     def start(self, runs: int) -> Tensor:
         return repeated(self._start, runs)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from experiments.problems.base import Known, Problem, repeated
+from experiments.problems.placed import like, placed
 from lmo.balls import L1, L2, LInf, Lp, MaxColumn, MaxRow, NormBall, Nuclear, RmsToRms, Scaled, Spectral
 from lmo.randomness import Draw
 
@@ -24,11 +25,13 @@ class Images(NamedTuple):
 
     def like(self, x: Tensor) -> Images:
         """The same images in the dtype and on the device of `x`."""
-        return Images(self.pixels.to(x), self.targets.to(x))
+        return Images(like(self.pixels, x), like(self.targets, x))
 
     def pick(self, rows: Tensor | None) -> Images:
         """The images `rows` (any shape (*batch, n)); all of them for None."""
-        return self if rows is None else Images(self.pixels[rows], self.targets[rows])
+        if rows is None:
+            return self
+        return Images(placed(self.pixels, rows.device)[rows], placed(self.targets, rows.device)[rows])
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from experiments.problems.base import Known, Problem, as_float64, repeated
 from experiments.problems.matrix_quadratic import positive_semidefinite
+from experiments.problems.placed import like
 from lmo.balls import Frobenius, MaxRow, NormBall, Product, Spectral
 from lmo.elements import inner
 
@@ -54,7 +55,7 @@ class LayeredQuadratic(Problem):
         return 0.5 * inner(x, self.true_gradient(x), self.core_ndim)
 
     def true_gradient(self, x: Any) -> Any:
-        together = torch.stack(x, -1) @ self.coupling.to(x[0])
+        together = torch.stack(x, -1) @ like(self.coupling, x[0])
         return tuple(together.unbind(-1))
 
     def start(self, runs: int) -> Any:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from experiments.problems.base import Known, Problem, as_float64, quadratic_diameter, quadratic_mu, repeated
+from experiments.problems.placed import like
 from lmo.balls import Frobenius, NormBall, Nuclear, RmsToRms, Scaled, Spectral
 
 
@@ -62,7 +63,7 @@ class MatrixQuadratic(Problem):
         return 0.5 * (x * self.true_gradient(x)).sum((-2, -1))
 
     def true_gradient(self, x: Any) -> Any:
-        return self.left.to(x) @ x @ self.right.to(x)
+        return like(self.left, x) @ x @ like(self.right, x)
 
     def start(self, runs: int) -> Tensor:
         return repeated(self._start, runs)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.problems.base import Known, Problem, as_float64, repeated
+from experiments.problems.placed import like
 from lmo.balls import NormBall
 from lmo.elements import flat
 
@@ -46,16 +47,16 @@ class Ridge(Problem):
         return problems
 
     def _projections(self, x: Any) -> Tensor:
-        return flat(x, self.core_ndim) @ flat(self.directions, self.core_ndim).to(x).T
+        return flat(x, self.core_ndim) @ flat(like(self.directions, x), self.core_ndim).T
 
     def value(self, x: Any) -> Tensor:
         t = self._projections(x) ** 2
-        return (self.heights.to(x) * t / (1 + t)).sum(-1)
+        return (like(self.heights, x) * t / (1 + t)).sum(-1)
 
     def true_gradient(self, x: Any) -> Any:
         t = self._projections(x)
-        slopes = self.heights.to(x) * 2 * t / (1 + t**2) ** 2
-        return (slopes @ flat(self.directions, self.core_ndim).to(x)).reshape(x.shape)
+        slopes = like(self.heights, x) * 2 * t / (1 + t**2) ** 2
+        return (slopes @ flat(like(self.directions, x), self.core_ndim)).reshape(x.shape)
 
     def start(self, runs: int) -> Tensor:
         return repeated(self._start, runs)

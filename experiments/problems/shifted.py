@@ -10,6 +10,7 @@ from torch import Tensor
 from experiments.problems.base import Known, Problem, repeated
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
+from experiments.problems.placed import like
 from lmo.balls import NormBall
 from lmo.checks import check_kind, check_number
 
@@ -37,10 +38,10 @@ class Shifted(Problem):
         return [cls(DiagonalQuadratic.shipped()[0]), cls(table, name="matrix quadratic, shifted")]
 
     def value(self, x: Any) -> Tensor:
-        return self.problem.value(x + self._shift.to(x))
+        return self.problem.value(x + like(self._shift, x))
 
     def true_gradient(self, x: Any) -> Any:
-        return self.problem.true_gradient(x + self._shift.to(x))
+        return self.problem.true_gradient(x + like(self._shift, x))
 
     def start(self, runs: int) -> Tensor:
         return repeated(torch.zeros_like(self._shift), runs)

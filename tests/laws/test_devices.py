@@ -59,8 +59,10 @@ def test_an_oracle(oracle, shape) -> None:
     assert devices_of(d) == {"cuda"}
     low = bool({part for part in LOW if part in str(type(oracle).name)}) or "bfloat16" in str(oracle)
     mine, its = measure(oracle.ball, m, here(d)), measure(oracle.ball, m, oracle(m, draw=Draw(SEEDS, 3))[0])
+    promised = getattr(oracle, "delta", 0.0)  # what its own stopping rule leaves open
+    room = 0.02 if low else max(1e-7, promised if isinstance(promised, float) else 0.0)
     for one, other in ((mine.epsilon, its.epsilon), (mine.eta, its.eta)):
-        torch.testing.assert_close(one, other, rtol=0, atol=0.02 if low else 1e-7)
+        torch.testing.assert_close(one, other, rtol=0, atol=room)
 
 
 @pytest.mark.parametrize("momentum", MOMENTA, ids=name_of)
