@@ -38,7 +38,8 @@ class MomentTuned(Oracle):
     σ̄ ≥ σ_max is proved by Σσ², …, Σσ⁸ (`MomentBound`; the two products behind them are those of the first step). A plan
     of designed steps brings all σ ≥ lσ̄ within E = 0.125 of 1, certified, so η ≤ E before rounding; what is below loses
     at most Σσ(1 − p) ≤ N·lσ̄/(4(1 − E)), N of them. The plan is the cheapest that, on a power law with the same decay
-    (`plans_for`), has a smaller ε than the five steps of torch.optim.Muon; what it may have lost is estimated from the
+    (`plans_for`), has a smaller ε than the five steps of torch.optim.Muon; where their answer is longer too, it may be
+    made longer by 6 % (η ≤ 0.1925 then), which lowers ε by as much; what it may have lost is estimated from the
     answer (N from ‖d̂‖_F², Σσ from the moments or ⟨M, d̂⟩), and steps are added while that exceeds `tail`. A stopping
     rule, not a proof of ε: `Adaptive` proves. Gradients through it take σ̄ and the plan for constants. Source:
     paper_notes.md, "Choosing by the spectrum".
@@ -84,19 +85,19 @@ class MomentTuned(Oracle):
 
     def _iterate(self, x: Tensor, m: Tensor, power: np.ndarray, found: Moments, plan: Plan) -> Tensor:
         """A plan on all of x = m·power (n, a, b), and further steps on those whose answer asks for them."""
-        low, steps = plan.low, len(plan.terms)
+        low, steps, gain = plan.low, len(plan.terms), plan.gain
         y, before = run_blocks(x, found, plan.polynomials)
         out = y
         left, sigma_max, nuclear = np.arange(x.shape[0]), found.sigma_max / power, found.nuclear / power
         while steps < MOST:
-            weak = unconverged(m, y, before, sigma_max, low, nuclear, self.tail)
+            weak = unconverged(m, y, before, sigma_max, low, nuclear, self.tail + gain - 1)
             if not weak.any():
                 break
             if not weak.all():
                 left, m, y, sigma_max, nuclear = left[weak], m[weak], y[weak], sigma_max[weak], nuclear[weak]
             steps += 1
-            polynomial, end = further()
-            low = low * end / (1 - ERROR)
+            polynomial, end = further(gain)
+            low, gain = low * end / (1 - ERROR), 1.0
             y, before = one_step(y, polynomial)
             if left.size == out.shape[0]:
                 out = y

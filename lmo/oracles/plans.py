@@ -11,30 +11,34 @@ import torch
 from lmo.oracles.scales.moments import Moments, sigma_bound
 from lmo.polynomials import Polynomial, schedule
 from lmo.polynomials.design import designed, minimax
-from lmo.polynomials.schedule import evaluate
+from lmo.polynomials.schedule import divided, evaluate
 
 MARGIN = 0.01  # for rounding between the steps, in half precision
 CUSHION = 0.024
 ERROR = 0.125  # of every plan: below the η of the five steps of torch.optim.Muon, at least 0.134 unless they fall short
 LESS_EPSILON = 0.01  # by how much a plan's ε has to be below theirs, on the power law
 LEAST_EPSILON = 0.04  # below which no ε has to be
+GAIN = 1.06  # of an answer that may be longer, where theirs is: ε − (1 − ε)(GAIN − 1) and GAIN(1 + η) − 1
+LESS_ETA = 0.008  # by how much its η has to be below theirs, on the power law: rounding of half precisions
 FLATTER, SMALL = 0.8, 0.35  # of decay, of the ε that `_small` bounds: what Gaussian matrices, square or not, have
+ALIKE = 0.1  # by which part of each other the two readings of the decay may differ on what passes for a power law
 STEEPEST, BINS = 2.0, 100  # power laws i^−s for s = 0, 0.02, …, 2
 
 
 class Plan(NamedTuple):
-    """terms of each step's polynomial; every σ ≥ low (in units of the scale) ends within `ERROR` of 1."""
+    """terms of each step's polynomial; every σ ≥ low (in units of the scale) ends within `ERROR` of 1, times `gain`."""
 
     terms: tuple[int, ...]
     low: float
+    gain: float = 1.0
 
     @property
     def polynomials(self) -> tuple[Polynomial, ...]:
         """Its steps, designed for [low, 1] and for half precision."""
-        return _designed(self.low, self.terms)
+        return _designed(self.low, self.terms, self.gain)
 
 
-PLANS = (  # by products for a square matrix (a cubic step saves one); the l are certified
+DESIGNS = (  # by products for a square matrix (a cubic step saves one); the l are certified
     Plan((3,), 0.2801),
     Plan((3, 2), 0.1201),
     Plan((3, 3), 0.07312),
@@ -48,18 +52,23 @@ PLANS = (  # by products for a square matrix (a cubic step saves one); the l are
     Plan((3, 3, 3, 3, 2), 0.001785),
     Plan((3, 3, 3, 3, 3), 0.001079),
 )
+PLANS = tuple(plan._replace(gain=gain) for plan in DESIGNS for gain in (1.0, GAIN))
 
 
 @functools.cache
-def _designed(low: float, terms: tuple[int, ...]) -> tuple[Polynomial, ...]:
-    return designed(low, len(terms), terms=terms, margin=MARGIN, cushion=CUSHION).table
+def _designed(low: float, terms: tuple[int, ...], gain: float) -> tuple[Polynomial, ...]:
+    *steps, last = designed(low, len(terms), terms=terms, margin=MARGIN, cushion=CUSHION).table
+    return (*steps, tuple(gain * c for c in last))
 
 
 @functools.cache
-def further() -> tuple[Polynomial, float]:
-    """One more step for an answer whose singular values reach 1 + ERROR, and the lower end of what it brings near 1."""
+def further(gain: float = 1.0) -> tuple[Polynomial, float]:
+    """One more step for an answer whose singular values reach gain(1 + ERROR), and from where on it brings them near 1.
+
+    The lower end is that of singular values already divided by `gain`, as the step does first.
+    """
     low = PLANS[0].low * (1 + ERROR)
-    return minimax(low, 1 + ERROR)[0], low
+    return divided(minimax(low, 1 + ERROR)[0], gain), low
 
 
 def plans_for(found: Moments, tail: float) -> np.ndarray:
@@ -67,12 +76,15 @@ def plans_for(found: Moments, tail: float) -> np.ndarray:
 
     The spectrum is taken for a power law i^−s. Two participation ratios tell s, (Σσ²)²/Σσ⁴ and (Σσ⁴)²/Σσ⁸, the same
     for a power law; elsewhere their mean is taken (the second sees the top of the spectrum alone). A spectrum with a
-    much flatter top and few small singular values, like that of a Gaussian matrix, is none: one step does.
+    much flatter top and few small singular values, like that of a Gaussian matrix, is none: one step does. A gain needs
+    both readings to agree: the answer must not become longer than torch's, whose length depends on the decay.
     """
     rows = found.gram.shape[-1]
     whole, top = _decay(found.t1, found.t2, rows), _decay(found.t2, found.t4, rows) / 2
     bins = np.rint(((whole + top) / 2).clip(max=STEEPEST) * (BINS / STEEPEST)).astype(int)
-    plans = np.array([_plan_for(rows, k, tail, found.gram.dtype) for k in bins.tolist()])
+    alike = (abs(whole - top) <= ALIKE * np.minimum(whole, top)) & (tail >= GAIN - 1)  # a gain hides as much of a tail
+    asked = zip(bins.tolist(), alike.tolist(), strict=True)
+    plans = np.array([_plan_for(rows, k, may_gain, tail, found.gram.dtype) for k, may_gain in asked])
     return np.where((top < FLATTER * whole) & (_small(found, PLANS[0].low) <= SMALL), 0, plans)
 
 
@@ -97,20 +109,28 @@ def _participation(rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan_for(rows: int, k: int, tail: float, dtype: torch.dtype) -> int:
-    """The first plan with less ε on i^−s, s = k·STEEPEST/BINS, than torch.optim.Muon's steps, and at most `tail`."""
+def _plan_for(rows: int, k: int, may_gain: bool, tail: float, dtype: torch.dtype) -> int:
+    """The first plan with less ε on i^−s, s = k·STEEPEST/BINS, than torch.optim.Muon's steps, and at most `tail`.
+
+    may_gain: whether plans with a gain are among them; their η has to be less, too.
+    """
     sigma = np.arange(1.0, rows + 1) ** (-k * STEEPEST / BINS)
     t1, t2, t3, t4 = (np.array([(sigma ** (2 * j)).sum()]) for j in (1, 2, 3, 4))
-    theirs = _epsilon(schedule("jordan").table, sigma, float(t1[0]) ** 0.5)
-    most = min(max(theirs - LESS_EPSILON, LEAST_EPSILON), tail)
+    epsilon, eta = _errors(schedule("jordan").table, sigma, float(t1[0]) ** 0.5)
+    most = min(max(epsilon - LESS_EPSILON, LEAST_EPSILON), tail)
+    longest = max(1 + ERROR, 1 + eta - LESS_ETA) if may_gain else 1 + ERROR
     scale = float(sigma_bound(t2, t3, t4, dtype)[0])
-    good = (i for i, plan in enumerate(PLANS) if _epsilon(plan.polynomials, sigma, scale) <= most)
-    return next(good, len(PLANS) - 1)
+    good = (
+        i
+        for i, plan in enumerate(PLANS)
+        if plan.gain * (1 + ERROR) <= longest and _errors(plan.polynomials, sigma, scale)[0] <= most
+    )
+    return next(good, len(PLANS) - 2)
 
 
-def _epsilon(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> float:
-    """ε of a composition on a spectrum: the share of Σσ that ⟨M, −d̂⟩ misses."""
+def _errors(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> tuple[float, float]:
+    """ε, the share of Σσ that ⟨M, −d̂⟩ misses, and η of a composition on a spectrum."""
     values = sigma / scale
     for polynomial in polynomials:
         values = evaluate(polynomial, values)
-    return float(1 - sigma @ values / sigma.sum())
+    return float(1 - sigma @ values / sigma.sum()), float(values.max() - 1)
