@@ -87,6 +87,15 @@ def check_alpha(alpha: float | Tensor) -> None:
 
 def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:
     """`x` as a floating-point tensor of finite entries whose last `core_ndim` dimensions are one element."""
+    x = check_form(name, x, core_ndim)
+    # a NaN or infinite entry always shows in the sum, which takes one pass and no memory; a finite overflow is let pass
+    if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
+        raise ValueError(f"`{name}` has entries that are NaN or infinite; all must be finite")
+    return x
+
+
+def check_form(name: str, x: object, core_ndim: int) -> Tensor:
+    """`check_tensor` without a look at the entries."""
     if not isinstance(x, Tensor):
         raise TypeError(f"`{name}` must be a torch.Tensor with {core_ndim} core dimension(s), got {type(x).__name__}")
     if x.layout != torch.strided:
@@ -101,9 +110,6 @@ def check_tensor(name: str, x: object, core_ndim: int) -> Tensor:
         )
     if x.numel() == 0:
         raise ValueError(f"`{name}` is empty: shape {tuple(x.shape)}; every dimension must be at least 1")
-    # a NaN or infinite entry always shows in the sum, which takes one pass and no memory; a finite overflow is let pass
-    if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
-        raise ValueError(f"`{name}` has entries that are NaN or infinite; all must be finite")
     return x
 
 

@@ -88,13 +88,17 @@ class Oracle(ABC):
             draw: randomness of this step, one seed per run, for oracles that need it (`ValueError` if it is missing).
             harm: how bad a direction would be, for oracles that play against the objective (`Worst`).
         """
-        self.ball.check("m", m)
+        self._refuse("m", m)
         if draw is not None:
             check_batch("`draw`", draw.batch_shape, m, self.ball.core_ndim)
         direction, memory = self._direction(m, memory, draw, harm)
-        self.ball.check("direction", direction)
+        self._refuse("direction", direction)
         self.ball.check_pair(m, direction)
         return direction, memory
+
+    def _refuse(self, name: str, x: Any) -> None:
+        """Refuses what is no finite element; less where `_direction` reads all entries anyway, and refuses them."""
+        self.ball.check(name, x)
 
     @abstractmethod
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]: ...

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
-from lmo.checks import check_dtype, check_number
+from lmo.checks import check_dtype, check_form, check_number, check_tensor
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
 from lmo.oracles.plans import ERROR, PLANS, Plan, further, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
+from lmo.oracles.recordings import PerStream, recordable
 from lmo.oracles.rounding import exactly_scaled
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
-from lmo.oracles.scales.moments import Moments, moments, on_host
+from lmo.oracles.scales.moments import Moments, moments, on_host, products_and_sums, read_moments
 from lmo.polynomials import Polynomial
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
@@ -27,6 +28,7 @@ LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all ent
 REACH = (2.0**-8, 2.0**12)  # ‖x‖_F for which float32 holds the squares of (x xᵀ)² that matter
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
+_recordings = PerStream()
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
 
@@ -64,12 +66,18 @@ class MomentTuned(Oracle):
     def examples(cls) -> list[tuple[Oracle, tuple]]:
         return [(cls(), (3, 4)), (cls(), (6, 2)), (cls(), (4, 4))]
 
+    def _refuse(self, name: str, x: Any) -> None:
+        check_form(name, x, 2)  # the sums tell whether all entries are finite
+
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = m.mT if tall else m
-        answer = self._minus_polar(x.reshape(-1, *x.shape[-2:])).to(m.dtype)
+        x = x.reshape(-1, *x.shape[-2:])
+        answer = self._replayed(x) if x.shape[0] == 1 and recordable(x) else None
+        if answer is None:
+            answer = self._minus_polar(x).to(m.dtype)
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
-        answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *x.shape[-2:])
+        answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *answer.shape[-2:])
         return answer.mT if tall else answer, memory
 
     def _minus_polar(self, m: Tensor) -> Tensor:
@@ -85,25 +93,61 @@ class MomentTuned(Oracle):
 
     def _iterate(self, x: Tensor, m: Tensor, power: np.ndarray, found: Moments, plan: Plan) -> Tensor:
         """A plan on all of x = m·power (n, a, b), and further steps on those whose answer asks for them."""
-        low, steps, gain = plan.low, len(plan.terms), plan.gain
-        y, before = run_blocks(x, found, plan.polynomials)
-        out = y
-        left, sigma_max, nuclear = np.arange(x.shape[0]), found.sigma_max / power, found.nuclear / power
-        while steps < MOST:
-            weak = unconverged(m, y, before, sigma_max, low, nuclear, self.tail + gain - 1)
+        y, before = run_blocks(x, found.gram, found.square, found.sigma_max, plan.polynomials)
+        seen = look(y, m, before, both=plan.low < FLAT)
+        return self._enough(y, m, seen, found.sigma_max / power, found.nuclear / power, plan)
+
+    def _enough(
+        self, y: Tensor, m: Tensor, seen: Seen, sigma_max: np.ndarray, nuclear: np.ndarray, plan: Plan
+    ) -> Tensor:
+        """y, with further steps on those that need them; seen: what a look at y told."""
+        out, left = y, np.arange(y.shape[0])
+        low, gain = plan.low, plan.gain
+        for _ in range(len(plan.terms), MOST):
+            weak = unconverged(y, m, seen, sigma_max, low, nuclear, self.tail + gain - 1)
             if not weak.any():
-                break
+                return out
             if not weak.all():
                 left, m, y, sigma_max, nuclear = left[weak], m[weak], y[weak], sigma_max[weak], nuclear[weak]
-            steps += 1
             polynomial, end = further(gain)
             low, gain = low * end / (1 - ERROR), 1.0
             y, before = one_step(y, polynomial)
+            seen = look(y, m, before, both=low < FLAT)
             if left.size == out.shape[0]:
                 out = y
             else:
                 out[left] = y
         return out
+
+    def _replayed(self, m: Tensor) -> Tensor | None:
+        """The answer to one matrix (1, a, b) by recorded chains, in the memory layout of m; None: not recorded.
+
+        One for the moments, and one for each plan, which starts from what the first left in the memory that both keep.
+        """
+        dtype, kind = self.dtype or m.dtype, (m.shape, m.dtype, self.dtype)
+        if torch.float16 in (dtype, m.dtype):
+            return None
+        first = _recordings.on(m).get(kind, lambda given: products_of(given, dtype), m)
+        if first is None:
+            return None
+        x, gram, square, sums = first(m)
+        found = read_moments(gram, square, sums)
+        if not reached(found):
+            return None
+        (own,) = first.given
+        (k,) = plans_for(found, self.tail).tolist()
+
+        def steps(scale: Tensor) -> tuple[Tensor, ...]:
+            y, before = run_blocks(x, gram, square, scale, PLANS[k].polynomials)
+            return y, both_sums(y, own, before)
+
+        scale = torch.from_numpy(found.sigma_max)
+        second = first.then.get(k, steps, scale.to(m.device))
+        if second is None:
+            return None
+        y, told = second(scale)
+        y = torch.empty_like(m).copy_(y)
+        return self._enough(y, m, Seen.of(y, told), found.sigma_max, found.nuclear, PLANS[k])
 
 
 def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray, Moments]:
@@ -115,16 +159,28 @@ def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray,
     if not short:  # most often nothing is to be done, and the moments say so
         x = m.to(dtype)
         found = moments(x)
-        if ((found.t1 > REACH[0] ** 2) & (found.t1 < REACH[1] ** 2)).all():
+        if reached(found):
             return x, m, np.ones(m.shape[0]), found
-    (size,) = np.sqrt(on_host(squares(m)))
+    check_tensor("m", m, 2)
+    size = np.sqrt(on_host(squares(m)))
     if not ((size > LEAST) & (size < 1 / LEAST)).all():
         m = exactly_scaled(m)
-        (size,) = np.sqrt(on_host(squares(m)))
+        size = np.sqrt(on_host(squares(m)))
     fine = (size == 0) | (size > REACH[0]) & (size < REACH[1]) & (not short)
     power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(fine, 1, size))))
     x = _times(m, power, dtype, short)
     return x, m, power, moments(x)
+
+
+def reached(found: Moments) -> bool:
+    """Whether all ‖x‖_F lie in `REACH`; no where an entry is not finite."""
+    return bool(((found.t1 > REACH[0] ** 2) & (found.t1 < REACH[1] ** 2)).all())
+
+
+def products_of(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """x = m in `dtype`, x xᵀ, its square, and the four sums (4, n)."""
+    x = m.to(dtype)
+    return (x, *products_and_sums(x))
 
 
 def _times(m: Tensor, power: np.ndarray, dtype: torch.dtype, short: bool) -> Tensor:
@@ -149,25 +205,32 @@ def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[t
     return found
 
 
-def run_blocks(x: Tensor, found: Moments, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
-    """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps."""
+def run_blocks(
+    x: Tensor, gram: Tensor, square: Tensor, scale: np.ndarray | Tensor, polynomials: tuple[Polynomial, ...]
+) -> tuple[Tensor, Tensor]:
+    """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps.
+
+    scale: σ̄ (n,), on the host, or on the device, where it enters a recording.
+    """
     wide = x.shape[-1] >= WIDE * x.shape[-2]
     blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
-    y, gram, square = x, found.gram, found.square
-    unit = np.where(found.sigma_max > 0, found.sigma_max, 1)
+    y = x
     first, *others = blocks[0]
-    if x.shape[0] == 1 and x.dtype != torch.float16:  # one matrix: σ̄ and the sign go into the coefficients
-        first = divided(first, -float(unit[0]))
+    if isinstance(scale, np.ndarray):
+        scale = np.where(scale > 0, scale, 1)
+    if x.shape[0] == 1 and x.dtype != torch.float16 and isinstance(scale, np.ndarray):
+        first = divided(first, -float(scale[0]))  # one matrix: σ̄ and the sign go into the coefficients
     else:
-        u = torch.from_numpy(unit).to(x.device).reshape(-1, 1, 1)
+        u = torch.as_tensor(scale, device=x.device).reshape(-1, 1, 1)
         y, gram, square = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2), (square, u**4)))
+        scale = np.ones(1)
     factor, last = gram_factor(gram, (first, *others), square)
     y = factor.times(y)
     for block in blocks[1:]:
         factor, last = gram_factor(symmetric_product(y, y), block)
         y = factor.times(y)
     if len(polynomials) == 1:
-        return y, torch.from_numpy(found.t1 / unit**2).to(x.device)
+        return y, trace(gram) / float(scale[0]) ** 2
     return y, trace(last)
 
 
@@ -178,26 +241,49 @@ def one_step(x: Tensor, polynomial: Polynomial) -> tuple[Tensor, Tensor]:
     return factor.times(x), trace(gram)
 
 
+class Seen(NamedTuple):
+    """What a look at answers y to m told, (n,) on the host.
+
+    size: ‖y‖_F². before: that of what went into the last step. alignment: ⟨m, −y⟩, or None.
+    """
+
+    size: np.ndarray
+    before: np.ndarray
+    alignment: np.ndarray | None
+
+    @classmethod
+    def of(cls, y: Tensor, sums: Tensor) -> Seen:
+        """From (2 or 3, n) sums on the device. `ValueError` where an answer is not finite."""
+        size, before, *mixed = on_host(sums)
+        if not np.isfinite(size).all():
+            check_tensor("direction", y, 2)
+        return cls(size, before, -mixed[0] if mixed else None)
+
+
+def look(y: Tensor, m: Tensor, before: Tensor, both: bool) -> Seen:
+    """both: whether ⟨m, y⟩ is likely to be needed; y is read once for both sums."""
+    return Seen.of(y, both_sums(y, m, before) if both else torch.stack([squares(y), before]))
+
+
+def both_sums(y: Tensor, m: Tensor, before: Tensor) -> Tensor:
+    """‖y‖_F², `before` and ⟨m, y⟩ as rows, (3, n)."""
+    size, mixed, _ = pair_sums(y, m)
+    return torch.stack([size, before, mixed])
+
+
 def unconverged(
-    m: Tensor, y: Tensor, before: Tensor, sigma_max: np.ndarray, low: float, nuclear: np.ndarray, tail: float
+    y: Tensor, m: Tensor, seen: Seen, sigma_max: np.ndarray, low: float, nuclear: np.ndarray, tail: float
 ) -> np.ndarray:
     """Whether σ < low·σ̄ can account for an ε above `tail`, estimated from the answer y to m; shape (n,).
 
     N, how many: at most rows − ‖y‖_F²; and if few arrived in the last step (‖y‖_F² has stopped growing), few will.
     Σσ is at least `nuclear`, and close to it where the spectrum is flat; where that decides nothing, ⟨m, −y⟩
-    estimates it. before: ‖·‖_F² of what went into the last step, (n,).
+    estimates it.
     """
-    if low < FLAT:  # ⟨m, y⟩ is likely to be needed: y is read once for both sums
-        sums = on_host(*pair_sums(y, m)[:2], before)
-        size, alignment, before_it = sums[0], -sums[1], sums[2]
-    else:
-        size, before_it = on_host(squares(y), before)
-        alignment = None
-    count = np.minimum(y.shape[-2] - size, 3 * (size - before_it)).clip(min=0)
+    count = np.minimum(y.shape[-2] - seen.size, 3 * (seen.size - seen.before)).clip(min=0)
     lost = count * sigma_max * low / (4 * (1 - ERROR))
     weak = lost > tail * nuclear
     if weak.any():
-        if alignment is None:
-            (alignment,) = on_host(-inner(m, y))
+        alignment = seen.alignment if seen.alignment is not None else on_host(-inner(m, y))
         weak &= lost > tail * alignment
     return np.asarray(weak)

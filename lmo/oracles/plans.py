@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 from typing import NamedTuple
 
@@ -79,33 +80,47 @@ def plans_for(found: Moments, tail: float) -> np.ndarray:
     much flatter top and few small singular values, like that of a Gaussian matrix, is none: one step does. A gain needs
     both readings to agree: the answer must not become longer than torch's, whose length depends on the decay.
     """
-    rows = found.gram.shape[-1]
-    whole, top = _decay(found.t1, found.t2, rows), _decay(found.t2, found.t4, rows) / 2
-    bins = np.rint(((whole + top) / 2).clip(max=STEEPEST) * (BINS / STEEPEST)).astype(int)
-    alike = (abs(whole - top) <= ALIKE * np.minimum(whole, top)) & (tail >= GAIN - 1)  # a gain hides as much of a tail
-    asked = zip(bins.tolist(), alike.tolist(), strict=True)
-    plans = np.array([_plan_for(rows, k, may_gain, tail, found.gram.dtype) for k, may_gain in asked])
-    return np.where((top < FLATTER * whole) & (_small(found, PLANS[0].low) <= SMALL), 0, plans)
+    rows, dtype = found.gram.shape[-1], found.gram.dtype
+    of_interest = (found.t1, found.t2, found.t4, found.sigma_max)
+    return np.array(
+        [
+            _plan_of(rows, _decay(t1, t2, rows), _decay(t2, t4, rows) / 2, _small(rows, t1, t2, sigma_max), tail, dtype)
+            for t1, t2, t4, sigma_max in zip(*(part.tolist() for part in of_interest), strict=True)
+        ]
+    )
 
 
-def _small(found: Moments, low: float) -> np.ndarray:
-    """At most the ε of all σ < low·σ̄, (n,): each of them loses σ(1 − p) ≤ low·σ̄/(4(1 − E))."""
-    lost = found.gram.shape[-1] * found.sigma_max * low / (4 * (1 - ERROR))
-    return np.asarray(lost / np.where(found.nuclear > 0, found.nuclear, 1))
+def _plan_of(rows: int, whole: float, top: float, small: float, tail: float, dtype: torch.dtype) -> int:
+    """For a spectrum with these two readings of its decay."""
+    if top < FLATTER * whole and small <= SMALL:
+        return 0
+    may_gain = abs(whole - top) <= ALIKE * min(whole, top) and tail >= GAIN - 1  # a gain hides as much of a tail
+    return _plan_for(rows, round(min((whole + top) / 2, STEEPEST) * (BINS / STEEPEST)), may_gain, tail, dtype)
 
 
-def _decay(sum_one: np.ndarray, sum_two: np.ndarray, rows: int) -> np.ndarray:
+def _small(rows: int, t1: float, t2: float, sigma_max: float) -> float:
+    """At most the ε of all σ < l·σ̄, l that of the first plan: each of them loses σ(1 − p) ≤ lσ̄/(4(1 − E))."""
+    lost = rows * sigma_max * PLANS[0].low / (4 * (1 - ERROR))
+    return lost * t2**0.5 / t1**1.5 if t1 > 0 else 0.0  # Σσ ≥ t1^(3/2) t2^(-1/2)
+
+
+def _decay(sum_one: float, sum_two: float, rows: int) -> float:
     """The a for which the numbers i^−2a have the participation ratio (Σx)²/Σx²: 0 for equal ones; at most 4."""
-    ratio = sum_one**2 / np.where(sum_two > 0, sum_two, 1)
+    ratio = sum_one * sum_one / sum_two if sum_two > 0 else 0.0
     exponents, ratios = _participation(rows)
-    return np.interp(-ratio, -ratios, exponents)
+    i = bisect.bisect_left(ratios, -ratio)
+    if i in (0, len(ratios)):
+        return exponents[min(i, len(ratios) - 1)]
+    part = (-ratio - ratios[i - 1]) / (ratios[i] - ratios[i - 1])
+    return exponents[i - 1] + part * (exponents[i] - exponents[i - 1])
 
 
 @functools.lru_cache(maxsize=256)
-def _participation(rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _participation(rows: int) -> tuple[list[float], list[float]]:
+    """Exponents, ascending, and minus the ratios of their power laws, ascending too."""
     exponents = np.linspace(0, 2 * STEEPEST, 2 * BINS + 1)
     values = np.arange(1.0, rows + 1) ** (-2 * exponents[:, None])
-    return exponents, values.sum(-1) ** 2 / (values**2).sum(-1)
+    return exponents.tolist(), (-(values.sum(-1) ** 2) / (values**2).sum(-1)).tolist()
 
 
 @functools.lru_cache(maxsize=4096)

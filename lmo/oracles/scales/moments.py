@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.scales.base import Prepared, Scale, divide, pair_sums, trace
 
+Numbers = Any  # a float, or an array with one per matrix
 SETTLED = 2.0**-45  # a step of Newton's iteration that changes y by less is the last one, in any precision
 ROUNDINGS = 4  # of the dtype, added to σ²: the products are rounded to it
 SUMMING = 2**7  # roundings of float32 or better: the relative error of sums of up to 2¹⁷ squares, all equal (the worst)
@@ -44,53 +45,73 @@ class Moments(NamedTuple):
 
 def moments(x: Tensor) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
+    gram, square, sums = products_and_sums(x)
+    return read_moments(gram, square, sums)
+
+
+def products_and_sums(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """x xᵀ, its square, and (4, n): Σσ², Σσ⁴, Σσ⁶, Σσ⁸; what is done on the device."""
     gram = symmetric_product(x, x)
     square = symmetric_product(gram, gram)
-    t1, t2, t3, t4 = on_host(trace(gram), *pair_sums(gram, square))
+    return gram, square, torch.stack([trace(gram), *pair_sums(gram, square)])
+
+
+def read_moments(gram: Tensor, square: Tensor, sums: Tensor) -> Moments:
+    """The moments from what `products_and_sums` gave."""
+    t1, t2, t3, t4 = on_host(sums)
     with np.errstate(all="ignore"):  # x out of reach of its squares
-        return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, x.dtype), gram, square)
+        return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, gram.dtype), gram, square)
 
 
 def sigma_bound(t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     """σ̄ ≥ σ_max from moments whose products were rounded to `dtype`; shape (n,)."""
     wide = torch.promote_types(dtype, torch.float32)
     slack = max(SUMMING * torch.finfo(wide).eps, 2.0**-40)
-    return largest(t2, t3, t4, ROUNDINGS * torch.finfo(dtype).eps, slack)
+    rounding = ROUNDINGS * torch.finfo(dtype).eps
+    if t2.size == 1:  # most often one matrix is asked about, and arithmetic on plain numbers is faster
+        return np.array([largest(float(t2[0]), float(t3[0]), float(t4[0]), rounding, slack)])
+    return np.asarray(largest(t2, t3, t4, rounding, slack))
 
 
-def on_host(*numbers: Tensor) -> np.ndarray:
-    """Numbers per matrix (n,) as rows of one array: arithmetic on few of them is faster there, and so are decisions.
+def on_host(numbers: Tensor) -> np.ndarray:
+    """A few numbers per matrix, (k, n): arithmetic on few of them is faster there, and so are decisions.
 
     By `tolist`, which a fake tensor refuses as the data-dependent step that it is (`.numpy()` breaks on one).
     """
-    return np.array(torch.stack(numbers).tolist(), dtype=np.float64)
+    return np.array(numbers.tolist(), dtype=np.float64)
 
 
-def largest(
-    t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, rounding: float, slack: float, iterations: int = 12
-) -> np.ndarray:
+def largest(t2: Numbers, t3: Numbers, t4: Numbers, rounding: float, slack: float, iterations: int = 12) -> Numbers:
     """The largest σ with (t4 − σ⁸)(t2 − σ⁴) ≥ (t3 − σ⁶)²: Cauchy–Schwarz on the other singular values.
 
     All three brackets are sums over the other singular values, so σ_max satisfies it. In y = σ² left minus right
     is f(y) = t2·t4 − t3² − t4y² + 2t3y³ − t2y⁴, concave for y ≥ t3/t2, where the largest root lies: Newton's steps
     from above stay above it (and halve the distance at least, to the double root of a plateau). slack: the relative
     error of the moments, as the inequality is tight on a plateau. A step much smaller than `rounding`, which is added
-    to σ², is the last. Shape (n,); 0 where t4 = 0.
+    to σ², is the last. Numbers or arrays of them; 0 where t4 = 0.
     """
     settled = max(rounding / 16, SETTLED)
-    unit = np.where(t4 > 0, t4, 1) ** 0.25  # y in units of t4^¼
+    unit = where(t4 > 0, t4, 1.0) ** 0.25  # y in units of t4^¼
     a2 = t2 / unit**2 * (1 + slack)
-    a3 = np.minimum(t3 / unit**3 * (1 - slack), a2)
+    a3 = t3 / unit**3 * (1 - slack)
+    a3 = where(a3 < a2, a3, a2)
     a4 = 1 + slack
-    y = np.full_like(unit, a4**0.25)
+    y: Numbers = 0 * unit + a4**0.25
     for _ in range(iterations):
         value = a2 * a4 - a3 * a3 - y * y * (a4 - y * (2 * a3 - y * a2))
         slope = -y * (2 * a4 - y * (6 * a3 - y * (4 * a2)))
-        lower = np.where((value < 0) & (slope < 0), np.maximum(y - value / slope, 0), y)
-        last, y = bool((y - lower <= settled * y).all()), lower
+        down = (value < 0) & (slope < 0)
+        lower = y - where(down, value, 0.0) / where(down, slope, 1.0)
+        lower = where(lower > 0, lower, 0.0)
+        last, y = np.all(y - lower <= settled * y), lower
         if last:
             break
-    return np.where(t4 > 0, np.sqrt((1 + rounding) * y * unit), 0)
+    return where(t4 > 0, (1 + rounding) * y * unit, 0.0) ** 0.5
+
+
+def where(condition: Any, yes: Numbers, no: Numbers) -> Numbers:
+    """`np.where`, and its meaning for a plain bool."""
+    return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else yes if condition else no
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""Chains of small CUDA kernels, recorded once and launched as one graph.
+
+On a GPU a dozen products of 512×512 matrices take less time than it takes Python to launch them one by one. A chain is
+run as it is the first time that it is asked for, recorded the second time, and replayed from then on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+MOST_ENTRIES = 2**23  # of a matrix: the kernels of larger ones outlast their launches
+KEPT = 128  # recordings of a thread; each holds the memory of its chain
+Work = Callable[..., tuple[Tensor, ...]]
+
+
+def recordable(m: Tensor) -> bool:
+    """Whether chains on m may be recorded: a small CUDA tensor, and nothing that follows or changes operations."""
+    return (
+        m.is_cuda
+        and m.numel() <= MOST_ENTRIES
+        and type(m) in (Tensor, torch.nn.Parameter)
+        and not (m.requires_grad and torch.is_grad_enabled())
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled("cuda")
+        and not torch.cuda.is_current_stream_capturing()
+    )
+
+
+class Recording:
+    """The graph of `work(*given)`; `answers` are its tensors, which the next replay overwrites.
+
+    then: recordings of chains that go on from `answers`, forgotten with this one.
+    """
+
+    def __init__(self, work: Work, *given: Tensor) -> None:
+        self.then = Recordings()
+        with torch.inference_mode(False), torch.no_grad():
+            self.given = tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in given)
+            self._take(given)
+            self.answers, self._replay = recorded(lambda: work(*self.given))
+
+    def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """The answers to other inputs of the same shapes and dtypes."""
+        with torch.inference_mode(False), torch.no_grad():
+            self._take(given)
+            self._replay()
+        return self.answers
+
+    def _take(self, given: tuple[Tensor, ...]) -> None:
+        for mine, its in zip(self.given, given, strict=True):
+            mine.copy_(its)
+
+
+def recorded(work: Work) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
+    """The answers of `work()`, on its own memory, and what computes them again."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        work()  # what libraries set up on first use is not to be recorded
+        graph = torch.cuda.CUDAGraph()
+        graph.capture_begin(capture_error_mode="thread_local")
+        try:
+            answers = work()
+        finally:
+            graph.capture_end()
+    torch.cuda.current_stream().wait_stream(side)
+    graph.replay()
+    return answers, graph.replay
+
+
+class Recordings:
+    """Recordings by key, the least recently used forgotten first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Recording | None] = OrderedDict()
+
+    def get(self, key: Hashable, work: Work, *given: Tensor) -> Recording | None:
+        """The recording of `work` for inputs of the shapes and dtypes of `given`; None when first asked for."""
+        if key not in self._kept:
+            self._kept[key] = None
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return None
+        self._kept.move_to_end(key)
+        found = self._kept[key]
+        if found is None:
+            found = self._kept[key] = Recording(work, *given)
+        return found
+
+
+class PerStream(threading.local):
+    """`Recordings` of each thread, device and stream: no two may replay one graph at a time."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, Recordings] = {}
+
+    def on(self, m: Tensor) -> Recordings:
+        """Those for chains on m that are launched now."""
+        stream = torch.cuda.current_stream(m.device).cuda_stream if m.is_cuda else 0
+        return self._found.setdefault((m.device, stream), Recordings())

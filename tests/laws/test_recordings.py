@@ -1,0 +1,113 @@
+"""Recorded chains: `MomentTuned`'s answers from them are its answers, whatever was asked before.
+
+A CUDA graph is stood in for by running the chain again into the memory that the first run left; the real ones are
+tested on a GPU (`test_devices.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from samples import elements
+
+from lmo.oracles import MomentTuned, moment_tuned, recordings
+from lmo.oracles.recordings import PerStream, Recordings
+
+# the recorded chain divides by σ̄, the plain one has it in its coefficients: another rounding
+ROOM = {torch.float64: 1e-11, torch.float32: 1e-3, torch.bfloat16: 0.05}
+
+
+def played(work):
+    answers = work()
+
+    def again() -> None:
+        for mine, new in zip(answers, work(), strict=True):
+            mine.copy_(new.clone())
+
+    return answers, again
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(recordings, "recorded", played)
+    monkeypatch.setattr(moment_tuned, "recordable", lambda m: True)
+    monkeypatch.setattr(moment_tuned, "_recordings", PerStream())
+    yield
+
+
+def plainly(oracle: MomentTuned, m: torch.Tensor) -> torch.Tensor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moment_tuned, "recordable", lambda m: False)
+        return oracle(m)[0]
+
+
+def decaying(shape: tuple[int, int], exponent: float, seed: int) -> torch.Tensor:
+    u, _, vh = torch.linalg.svd(elements(shape, seed), full_matrices=False)
+    return (u * torch.arange(1.0, min(shape) + 1).double() ** -exponent) @ vh
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(40, 40), (24, 70), (70, 24)])
+def test_answers_are_those_of_the_plain_chain(shape, dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans come and go, tails ask for further steps; each answer is right, and stays what it was."""
+    asked: list[int] = []
+    record = recordings.Recording
+
+    def counted(work, *given):
+        asked.append(1)
+        return record(work, *given)
+
+    monkeypatch.setattr(recordings, "Recording", counted)
+    kept = []
+    for oracle in (MomentTuned(dtype=dtype), MomentTuned(0.01, dtype=dtype)):
+        for k in range(12):
+            m = decaying(shape, (0.0, 0.5, 1.0, 1.4)[k % 4], k) * 10.0 ** (k % 3)
+            kept.append((oracle(m)[0], plainly(oracle, m)))
+    assert 4 <= len(asked) <= 10
+    for mine, its in kept:
+        assert mine.stride() == its.stride() and mine.dtype == torch.float64
+        torch.testing.assert_close(mine, its, rtol=0, atol=ROOM[dtype])
+
+
+def test_the_memory_layout_is_that_of_the_input() -> None:
+    for m in (elements((6, 9), 0), elements((9, 6), 0).mT, elements((9, 6), 1), elements((6, 9), 1).mT):
+        for _ in range(4):
+            assert MomentTuned()(m)[0].stride() == plainly(MomentTuned(), m).stride()
+
+
+def test_what_a_recording_cannot_hold_goes_the_plain_way() -> None:
+    oracle, m = MomentTuned(), elements((5, 5), 0)
+    for _ in range(3):
+        oracle(m)
+    for other in (m * 1e-150, m * 1e150, torch.zeros_like(m)):
+        assert torch.equal(oracle(other)[0], plainly(oracle, other))
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="`m` has entries that are NaN or infinite"):
+            oracle(m.clone().index_put_((torch.tensor(1), torch.tensor(2)), torch.tensor(wrong).double()))
+    half = MomentTuned(dtype=torch.float16)
+    for _ in range(3):
+        torch.testing.assert_close(half(m)[0], plainly(half, m), rtol=0, atol=0)
+
+
+def test_the_least_recently_used_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordings, "KEPT", 2)
+    kept, x = Recordings(), torch.ones(2)
+
+    def double(given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (2 * given,)
+
+    assert kept.get("a", double, x) is None
+    first = kept.get("a", double, x)
+    assert first is not None and kept.get("a", double, x) is first
+    assert torch.equal(first(3 * x)[0], 6 * x)
+    kept.get("b", double, x)
+    assert kept.get("a", double, x) is first
+    kept.get("c", double, x)  # forgets b
+    assert kept.get("b", double, x) is None
+    assert kept.get("a", double, x) is None
+
+
+def test_nothing_is_recorded_on_a_cpu() -> None:
+    assert not recordings.recordable(torch.ones(1, 3, 3))
