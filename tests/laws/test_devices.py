@@ -135,3 +135,31 @@ def test_a_sweep(name) -> None:
         mine, its = simulate(chunk, sweep, "cuda"), simulate(chunk, sweep, "cpu")
         for column in its:
             np.testing.assert_allclose(mine[column], its[column], rtol=1e-6, atol=1e-9, err_msg=f"{chunk}: {column}")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (48, 200), (300, 96), (512, 512)])
+def test_recorded_chains_answer_as_well_whatever_came_before(shape) -> None:
+    """Spectra take turns, so do two streams; the answers stay as they were given."""
+    oracle, kept = MomentTuned(dtype=torch.bfloat16), []
+    other = torch.cuda.Stream()
+    for k in range(12):
+        u, _, vh = torch.linalg.svd(elements(shape, k), full_matrices=False)
+        m = ((u * torch.arange(1.0, min(shape) + 1).double() ** -(0.0, 0.5, 1.0)[k % 3]) @ vh).float()
+        with torch.cuda.stream(other if k % 5 == 4 else torch.cuda.current_stream()):
+            kept.append((m, oracle(m.to("cuda"))[0]))
+            torch.cuda.current_stream().synchronize()
+    for m, d in kept:
+        mine, its = (measure(Spectral(), m.double(), a.cpu().double()) for a in (d, oracle(m)[0]))
+        assert float(mine.epsilon) == pytest.approx(float(its.epsilon), abs=0.02)
+        assert float(mine.eta) == pytest.approx(float(its.eta), abs=0.02)
+
+
+def test_a_recorded_chain_in_inference_mode_and_under_autograd() -> None:
+    m = elements((32, 32), 0).float().cuda()
+    oracle = MomentTuned()
+    with torch.inference_mode():
+        inside = [oracle(m)[0] for _ in range(4)]
+    plain = oracle(m.clone().requires_grad_())[0]
+    assert plain.requires_grad
+    for d in (*inside, *(oracle(m)[0] for _ in range(3))):
+        torch.testing.assert_close(d, plain.detach(), rtol=0, atol=1e-3)
