@@ -8,6 +8,8 @@ then is the one below, many times faster than what ships (`shipped`: theirs as i
 ε and η of both answers are measured in float64 by an SVD. Last lines: RATIO name value, torch's time over ours:
 `geomean` over all cases, `smallest` of them. Exit status 1 if an ε or η of ours is larger than torch's.
 
+On a GPU, `--large` compares power laws of shapes where products take longer than launches (ε from the known factors).
+
 Some constants of `MomentTuned` were chosen on these cases. `--held-out` compares the errors alone, in float32, on other
 shapes and spectra, and says where its ε or η is larger.
 """
@@ -19,6 +21,7 @@ import math
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,6 +36,7 @@ from lmo.optim import Muon
 from lmo.oracles import MomentTuned, fastest_dtype
 
 SHAPES = ((512, 512), (1024, 1024), (512, 2048), (1024, 4096), (2048, 512), (768, 3072))
+LARGE = ((2048, 2048), (4096, 4096), (2048, 8192), (4096, 16384))
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -120,6 +124,35 @@ def held_out() -> None:
     print(f"ε or η larger than torch's on {larger} of {total}")
 
 
+def large(device: str, repeats: int) -> int:
+    """Times and errors on large power laws; 1 if an error is larger."""
+    oracle, ratios, fair = MomentTuned(dtype=torch.bfloat16), [], True
+    works: tuple[Callable[[Tensor], Any], ...] = (lambda m: oracle(m)[0], shipped)
+    for rows, columns in LARGE:
+        u, v = (torch.linalg.qr(torch.randn(n, rows, device=device)).Q for n in (rows, columns))
+        for exponent in (0.5, 1.0):
+            sigma = torch.arange(1, rows + 1, device=device).float() ** -exponent
+            m = (u * sigma) @ v.T
+            (mine, its), found = (errors_of(work(m).float(), u, sigma, v) for work in works), []
+            for _ in range(repeats):
+                found.append([seconds(partial(work, m), device) for work in works])
+            own, peer = (statistics.median(column) for column in zip(*found, strict=True))
+            ratios.append(statistics.median(b / a for a, b in found))
+            worse = mine[0] > its[0] or mine[1] > its[1]
+            fair = fair and not worse
+            print(f"  {rows}×{columns} power law {exponent}  ε {mine[0]:+.3f} (torch {its[0]:+.3f})", end="")
+            print(f"  η {mine[1]:+.3f} (torch {its[1]:+.3f})  {1e3 * own:.2f} ms (torch {1e3 * peer:.2f})", end="")
+            print(f"  {ratios[-1]:.2f}{'  LARGER ERROR' if worse else ''}", flush=True)
+    print(f"RATIO geomean-large {math.exp(statistics.fmean(map(math.log, ratios))):.2f}")
+    return 0 if fair else 1
+
+
+def errors_of(d: Tensor, u: Tensor, sigma: Tensor, v: Tensor) -> tuple[float, float]:
+    """ε and η of the answer d to u diag(σ) vᵀ."""
+    epsilon = 1 + float((u * (d @ v)).sum(0) @ sigma) / float(sigma.sum())
+    return epsilon, float(torch.linalg.eigvalsh(d @ d.T)[-1]) ** 0.5 - 1
+
+
 def gemm_peak(device: str, dtype: torch.dtype, size: int = 2048) -> float:
     """The best rate seen of a product of two square matrices, in flop/s."""
     x = torch.randn(size, size, device=device, dtype=dtype)
@@ -146,12 +179,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--large", action="store_true", help="power laws of large shapes")
     parser.add_argument("--held-out", action="store_true", help="errors on other spectra, no timing")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     if arguments.held_out:
         held_out()
         return 0
+    if arguments.large:
+        return large(arguments.device, arguments.repeats)
     dtype = fastest_dtype(arguments.device)
     oracle, ratios, fair = MomentTuned(dtype=dtype), [], True
     peak = gemm_peak(arguments.device, dtype)

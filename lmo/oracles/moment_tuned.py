@@ -221,7 +221,7 @@ def run_blocks(
     if x.shape[0] == 1 and x.dtype != torch.float16 and isinstance(scale, np.ndarray):
         first = divided(first, -float(scale[0]))  # one matrix: σ̄ and the sign go into the coefficients
     else:
-        u = torch.as_tensor(scale, device=x.device).reshape(-1, 1, 1)
+        u = torch.as_tensor(scale, device=x.device).reshape((-1, 1, 1) if x.shape[0] > 1 else ())  # (): keeps the dtype
         y, gram, square = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2), (square, u**4)))
         scale = np.ones(1)
     factor, last = gram_factor(gram, (first, *others), square)

@@ -72,8 +72,8 @@ def test_answers_are_those_of_the_plain_chain(shape, dtype, monkeypatch: pytest.
         assert mine.stride() == its.stride() and mine.dtype == torch.float64
         if dtype == torch.bfloat16:
             one, other = (measure(Spectral(), m, d) for d in (mine, its))
-            assert float(one.epsilon) == pytest.approx(float(other.epsilon), abs=0.02)
-            assert float(one.eta) == pytest.approx(float(other.eta), abs=0.02)
+            assert float(one.epsilon) == pytest.approx(float(other.epsilon), abs=0.04)
+            assert float(one.eta) == pytest.approx(float(other.eta), abs=0.04)
         else:
             torch.testing.assert_close(mine, its, rtol=0, atol=1e-11 if dtype == torch.float64 else 1e-3)
 
