@@ -38,10 +38,10 @@ Gradient = Callable[[torch.Tensor], torch.Tensor]
 
 
 def sweep(device: str, side: int = 64, **fields: Any) -> Work:
-    """The second chunk of a grid of `side` step sizes and as many alphas (a whole one), one seed."""
+    """The last chunk of a grid of `side` step sizes and as many alphas, one seed; all chunks are about as large."""
     axes = {"step_size": {"from": 0.001, "to": 0.5, "count": side}, "alpha": {"from": 0.01, "to": 1.0, "count": side}}
     grid = Sweep(**({"noise": 0.0, "record_every": EVERY} | axes | fields))
-    chunk = plan(grid, device).chunks[1]
+    chunk = plan(grid, device).chunks[-1]
 
     def go() -> int:
         simulate(chunk, grid, device)
@@ -63,9 +63,10 @@ def vectors(device: str, **fields: Any) -> Work:
 
 
 def torch_muon(
-    device: str, shape: tuple[int, int] = (SIZE, SIZE), steps: int = 40, gradient: Gradient = lambda x: x / SIZE
-) -> Work:
-    """One run by torch.optim.Muon, with the same norm in every tenth step."""
+    device: str, shape: tuple[int, int] = (SIZE, SIZE), steps: int = 40, every: int = EVERY,
+    gradient: Gradient = lambda x: x / SIZE,
+) -> Work:  # fmt: skip
+    """One run by torch.optim.Muon, with the same norm recorded."""
     parameter = torch.nn.Parameter(torch.randn(shape, device=device))
     optimizer = torch.optim.Muon([parameter], lr=0.05, momentum=0.95, weight_decay=0.0)
 
@@ -73,7 +74,7 @@ def torch_muon(
         total = torch.zeros((), device=device)
         for k in range(steps):
             parameter.grad = gradient(parameter.detach())
-            if k % EVERY == 0:
+            if k % every == 0:
                 total += torch.linalg.svdvals(parameter.grad).sum()
             optimizer.step()
         return steps
@@ -162,14 +163,14 @@ def side(runs: int) -> int:
 
 
 def large(device: str) -> None:
-    """256×1024, 20 steps, two of them with the norm recorded (by an SVD)."""
+    """256×1024, 20 steps, one of them with the norm recorded: a batch of SVDs takes a GPU as long as single ones."""
     shape, steps = (256, 1024), 20
     problem = f"matrix-quadratic:{shape[0]}x{shape[1]}"
-    works = {"torch.optim.Muon": torch_muon(device, shape, steps, problem_called(problem).true_gradient)}
+    works = {"torch.optim.Muon": torch_muon(device, shape, steps, steps, problem_called(problem).true_gradient)}
     for oracle, dtype in (("exact", "float64"), ("polar", "float64"), ("jordan:5", "float32"),
                           ("jordan:5@bfloat16", "float32"), ("moment-tuned@bfloat16", "float32")):  # fmt: skip
-        for n in (1, 16, 64) if device == "cuda" else (1, 4):
-            fields: dict[str, Any] = {"problem": problem, "dtype": dtype, "steps": steps}
+        for n in (1, 16) if device == "cuda" else (1, 4):
+            fields: dict[str, Any] = {"problem": problem, "dtype": dtype, "steps": steps, "record_every": steps}
             works[f"{oracle}, {n} runs"] = matrices(device, oracle, chunk_runs=n, **fields)
     found = medians(works, device)
     show(found)
@@ -203,13 +204,14 @@ def main() -> None:
     if given.growth:
         draw_growth(given.device)
         return
+    many = {"side": 512} if given.device == "cuda" else {}
     works = {
-        "exact": matrices(given.device, "exact"),
-        "polar": matrices(given.device, "polar"),
-        "newton-schulz": matrices(given.device, "jordan:5", dtype="float32"),
+        "exact": matrices(given.device, "exact", **many),
+        "polar": matrices(given.device, "polar", **many),
+        "newton-schulz": matrices(given.device, "jordan:5", dtype="float32", **many),
         "torch.optim.Muon": torch_muon(given.device),
-        "vector": vectors(given.device, dtype="float32"),
-        "vector, float64": vectors(given.device),
+        "vector": vectors(given.device, dtype="float32", **many),
+        "vector, float64": vectors(given.device, **many),
         "plain torch loop": torch_loop(given.device),
         "numpy, whole batch": numpy_batch(),
     }

@@ -41,7 +41,7 @@ class MomentTuned(Oracle):
     of designed steps brings all σ ≥ lσ̄ within E = 0.125 of 1, certified, so η ≤ E before rounding; what is below loses
     at most Σσ(1 − p) ≤ N·lσ̄/(4(1 − E)), N of them. The plan is the cheapest that, on a power law with the same decay
     (`plans_for`), has a smaller ε than the five steps of torch.optim.Muon; where their answer is longer too, it may be
-    made longer by 6 % (η ≤ 0.1925 then), which lowers ε by as much; what it may have lost is estimated from the
+    made longer by 5 % (η ≤ 0.1813 then), which lowers ε by as much; what it may have lost is estimated from the
     answer (N from ‖d̂‖_F², Σσ from the moments or ⟨M, d̂⟩), and steps are added while that exceeds `tail`. A stopping
     rule, not a proof of ε: `Adaptive` proves. Gradients through it take σ̄ and the plan for constants. Source:
     paper_notes.md, "Choosing by the spectrum".

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-MOST_ENTRIES = 2**23  # of a matrix: the kernels of larger ones outlast their launches
-KEPT = 128  # recordings of a thread; each holds the memory of its chain
+MOST_ENTRIES = 2**24  # of a matrix: the kernels of larger ones outlast their launches
+KEPT = 64  # recordings; each holds the memory of its inputs and answers
 Work = Callable[..., tuple[Tensor, ...]]
 
 
@@ -34,15 +35,16 @@ def recordable(m: Tensor) -> bool:
 class Recording:
     """The graph of `work(*given)`; `answers` are its tensors, which the next replay overwrites.
 
-    then: recordings of chains that go on from `answers`, forgotten with this one.
+    then: recordings of chains that go on from `answers`, forgotten with this one. pool: memory shared with recordings
+    that are replayed one after the other, for what a chain forgets on its way.
     """
 
-    def __init__(self, work: Work, *given: Tensor) -> None:
-        self.then = Recordings()
+    def __init__(self, work: Work, *given: Tensor, pool: Any = None) -> None:
+        self.then = Recordings(pool)
         with torch.inference_mode(False), torch.no_grad():
             self.given = tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in given)
             self._take(given)
-            self.answers, self._replay = recorded(lambda: work(*self.given))
+            self.answers, self._replay = recorded(lambda: work(*self.given), pool)
 
     def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
         """The answers to other inputs of the same shapes and dtypes."""
@@ -56,14 +58,14 @@ class Recording:
             mine.copy_(its)
 
 
-def recorded(work: Work) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
+def recorded(work: Work, pool: Any) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
     """The answers of `work()`, on its own memory, and what computes them again."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         work()  # what libraries set up on first use is not to be recorded
         graph = torch.cuda.CUDAGraph()
-        graph.capture_begin(capture_error_mode="thread_local")
+        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
         try:
             answers = work()
         finally:
@@ -74,9 +76,10 @@ def recorded(work: Work) -> tuple[tuple[Tensor, ...], Callable[[], None]]:
 
 
 class Recordings:
-    """Recordings by key, the least recently used forgotten first."""
+    """Recordings by key, the least recently used forgotten first; all in one pool of memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Any = None) -> None:
+        self.pool = pool
         self._kept: OrderedDict[Hashable, Recording | None] = OrderedDict()
 
     def get(self, key: Hashable, work: Work, *given: Tensor) -> Recording | None:
@@ -89,7 +92,7 @@ class Recordings:
         self._kept.move_to_end(key)
         found = self._kept[key]
         if found is None:
-            found = self._kept[key] = Recording(work, *given)
+            found = self._kept[key] = Recording(work, *given, pool=self.pool)
         return found
 
 
@@ -101,5 +104,7 @@ class PerStream(threading.local):
 
     def on(self, m: Tensor) -> Recordings:
         """Those for chains on m that are launched now."""
-        stream = torch.cuda.current_stream(m.device).cuda_stream if m.is_cuda else 0
-        return self._found.setdefault((m.device, stream), Recordings())
+        key = (m.device, torch.cuda.current_stream(m.device).cuda_stream if m.is_cuda else 0)
+        if key not in self._found:
+            self._found[key] = Recordings(torch.cuda.graph_pool_handle() if m.is_cuda else None)
+        return self._found[key]
