@@ -10,7 +10,7 @@ import xarray as xr
 
 from experiments.coupling_study.measured import MEASURES, QUANTITIES, Measured
 from experiments.coupling_study.study import Outcome
-from experiments.coupling_study.verdicts import MODELS, SHIFTS, Verdict
+from experiments.coupling_study.verdicts import MODELS, NO_ROOM, SHIFTS, Verdict
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED, UPPER, VERDICTS
 
 
@@ -171,8 +171,10 @@ def _readings(outcome: Outcome) -> list[str]:
     if not shifts:
         return []
     grows, falls = sum(v.low > 0 for v in shifts), sum(v.high < 0 for v in shifts)
+    ended = sum(v.reason == NO_ROOM for v in shifts)
     return [
         "“A larger momentum parameter for a less precise oracle”: read as α (less memory) the runs support it in "
         f"{grows} of {len(shifts)} lines; read as β = 1 − α (more memory), in {falls}; in "
-        f"{len(shifts) - grows - falls} the interval has both signs."
+        f"{len(shifts) - grows - falls} the interval has both signs (in {ended} lines the exact oracle's best α is 1 "
+        "already, and no larger one can appear)."
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Reso
     about: dict[Arm, tuple[power.Pilot, int]] = {}
     for found in piloted:
         if found.arms[0].random and found.window.values.shape[-1] >= 3:
-            told = power.pilot(found.window.values, found.window.log_points)
+            told = _pilot(found)
             about |= {arm: (told, i) for i, arm in enumerate(found.arms)}
     alphas = {
         arm: float(np.exp(found.optimum.log_point[i, 1])) if arm.setting.tunes_alpha else 1.0
@@ -46,6 +46,27 @@ def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Reso
         for i, arm in enumerate(found.arms)
     }
     return {arm: _of(arm, form, about, level, alphas[form.of(arm.setting)[0]]) for arm in form.arms}
+
+
+def _pilot(found: Found) -> power.Pilot:
+    """The pilot; an arm that has no curvature in alpha is asked along its best alpha alone.
+
+    Its value moves as there. Its best step does where that alpha is 1, the largest there is: it stays so.
+    """
+    values, log_points = found.window.values, found.window.log_points
+    told = power.pilot(values, log_points)
+    if len(log_points) == 1:
+        return told
+    moves, value_moves = told.moves.copy(), told.value_moves.copy()
+    for i in np.flatnonzero(~told.resolvable):
+        k = int(found.optimum.index[i, 1])
+        known = np.isfinite(log_points[0][i])
+        if known.sum() >= 3:
+            along = power.pilot(values[i][known, k], log_points[0][i][known])
+            value_moves[i] = along.value_moves
+            if log_points[1][i, k] > -1e-9:
+                moves[i, 0] = along.moves[0]
+    return replace(told, moves=moves, value_moves=value_moves)
 
 
 def _of(arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: float, alpha_at: float) -> Resolvable:

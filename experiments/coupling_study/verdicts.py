@@ -16,6 +16,7 @@ from experiments.statistics.verdict import UNDECIDED, judge
 MODELS = ("additive", "signed")
 SHIFTS = {"step size": "step_shift", "alpha": "alpha_shift", "beta": "beta_shift", "value": "value_shift"}
 ROUNDING = 1e-6  # a predicted shift below this is none: the numerical optimum of a bound is no closer
+NO_ROOM = "the exact oracle's best α is 1, the largest there is: the predicted larger one cannot appear"
 NO_PREDICTION = "the model says nothing: its error is 1 or more"
 
 
@@ -98,7 +99,13 @@ def _verdict(
         return Verdict(line, quantity, model, estimate, low, high, np.nan, effect, 0, UNDECIDED, NO_PREDICTION)
     told = judge(low, high, shift, effect, _bound_holds(of, place, model))
     needed = seeds_needed(spread, shift, level)
-    return Verdict(line, quantity, model, estimate, low, high, shift, effect, needed, told.verdict, told.reason)
+    reason = NO_ROOM if told.verdict == UNDECIDED and _at_the_end(of, quantity, shift) else told.reason
+    return Verdict(line, quantity, model, estimate, low, high, shift, effect, needed, told.verdict, reason)
+
+
+def _at_the_end(of: Measured, quantity: str, shift: float) -> bool:
+    """Whether α is to grow from 1, where it is in all resamples."""
+    return quantity == "alpha" and shift > 0 and of.of(of.arms[0], "log_alpha")[1] > -1e-9
 
 
 def _bound_holds(of: Measured, place: int, model: str) -> bool:

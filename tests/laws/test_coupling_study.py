@@ -16,7 +16,7 @@ from experiments.coupling_study import study as studies
 from experiments.coupling_study.cells import Arm, Form, Setting, line
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
 from experiments.coupling_study.rounds import Question, Rounds, pieces
-from experiments.coupling_study.verdicts import level_of
+from experiments.coupling_study.verdicts import NO_ROOM, level_of
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.run import run
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
@@ -201,8 +201,15 @@ class AtOne(Planted):
 def test_an_alpha_that_is_one_in_every_resample_has_exponent_zero_to_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "Rounds", lambda *_: AtOne(1.0))
     form = Form("at one", (line(S1, "mixed", (0.4, 0.8)),), pilot_seeds=8, seeds=16, resamples=200)
-    alpha = {one.quantity: one for one in studies.study(form, Path("nowhere"), silent).exponents}["alpha"]
+    outcome = studies.study(form, Path("nowhere"), silent)
+    alpha = {one.quantity: one for one in outcome.exponents}["alpha"]
     assert alpha.exponent == 0.0 and 0.05 < alpha.high - alpha.low < 2
+    mine = {(v.quantity, v.model): v for v in outcome.verdicts}
+    assert (mine["alpha", "additive"].verdict, mine["alpha", "additive"].reason) == (UNDECIDED, NO_ROOM)
+    assert any("in 1 lines the exact oracle's best α is 1" in sentence for sentence in report.paragraph(outcome))
+    step, value = mine["step size", "additive"], mine["value", "additive"]
+    assert np.isfinite([step.resolvable, value.resolvable]).all()  # along α = 1: they are curved in the step size
+    assert step.verdict == APPEARS and value.verdict != UNDECIDED
 
 
 def test_noise_that_hides_a_shift_is_no_verdict_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
