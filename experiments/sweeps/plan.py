@@ -20,7 +20,9 @@ from experiments.sweeps.specification import Sweep, of_table, runs_at_most
 # time per run-step of vectors of 100 is least, and flat, between 0.2 and 0.8 MB; below, the interpreter's share grows
 # (four times as long at 0.05 MB), above come memory and new pages. `benchmarks/sweep_throughput.py --chunks` prints it.
 CPU_BYTES = 400_000
-CUDA_BYTES = 256_000_000  # on an H100 within 13 % of the least time for vectors of 100; 64 MB: 12×12 matrices take 1.5 times as long
+# There the launch of a kernel is what has to be shared among runs. On an H100 (--device cuda) vectors of 100 and 12×12
+# matrices are within 10 % of the least time seen; 64 MB of matrices take 1.5 times as long per run-step.
+CUDA_BYTES = 256_000_000
 MOST_RUNS = 50_000_000
 LABELS = ("problem", "ball", "oracle", "momentum", "noise", "steps")
 NUMBERS = ("seed", "delta", "step_size", "alpha")  # the first one varies slowest within a group
