@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,8 +11,8 @@ from rich.console import Console
 from torch import Tensor
 
 from experiments.oracles.specs import ball_called, dtype_called
+from experiments.own_code import thing_called
 from lmo.balls import NormBall
-from lmo.checks import unknown_name
 from lmo.oracles import Oracle
 from lmo.testing import EXACT, Check, run_checks
 
@@ -43,13 +38,7 @@ def load(text: str) -> Any:
     where, colon, name = text.rpartition(":")
     if not colon or not where or not name:
         raise ValueError(f"`--callable` must be module:function, file.py:function or {TORCH[0]}; got {text!r}")
-    thing: Any = _module(where)
-    for part in name.split("."):
-        if not hasattr(thing, part):
-            raise unknown_name(
-                f"name in {where!r}", part, [n for n in vars(thing) if not n.startswith("__")] or [where]
-            )
-        thing = getattr(thing, part)
+    thing = thing_called(text)
     if not callable(thing) or isinstance(thing, type):
         raise ValueError(f"`--callable` must be a function m → d or an Oracle, got {text!r}, {type(thing).__name__}")
     return thing
@@ -83,29 +72,6 @@ def report(
 
 def _cast_back(thing: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda m: answer.to(m.dtype) if isinstance(answer := thing(m), Tensor) else answer
-
-
-def _module(where: str) -> ModuleType:
-    if where.endswith(".py"):
-        path = Path(where)
-        if not path.is_file():
-            raise ValueError(f"there is no file {where!r}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None  # it ends in .py
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    sys.path.insert(0, "")  # the user's own folder, as `python -m` would have it
-    try:
-        return importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{where}.".startswith(f"{error.name}."):
-            raise
-        raise ValueError(
-            f"there is no module {where!r} ({error.name} was not found); a file is file.py:function"
-        ) from None
-    finally:
-        sys.path.remove("")
 
 
 def run(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from experiments.oracles import specs
+from experiments.own_code import SHAPE, source_hash, thing_called
 from experiments.problems.base import Problem
 from experiments.problems.bigram import Bigram
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
@@ -86,9 +87,16 @@ PROBLEMS: dict[str, tuple[Callable[[Size], Problem], Size, tuple[int, ...]]] = {
 }
 
 
-@functools.lru_cache(maxsize=64)
 def problem_called(text: str) -> Problem:
-    """`NAME` or `NAME:SIZE`: `quadratic:100`, `matrix-quadratic:12x12`, `ridge:4x5`, `digits:64` (a batch of 64)."""
+    """`NAME` or `NAME:SIZE`: `quadratic:100`, `matrix-quadratic:12x12`, `ridge:4x5`, `digits:64` (a batch of 64).
+
+    Or one of the user's own: `file.py:name` or `module:name`, a `Problem` or a function that makes one.
+    """
+    return _own_problem(text, source_hash(text)) if own_problem(text) else _shipped_problem(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _shipped_problem(text: str) -> Problem:
     name, colon, size = text.partition(":")
     if name not in PROBLEMS:
         raise unknown_name("problem", name, PROBLEMS)
@@ -101,6 +109,32 @@ def problem_called(text: str) -> Problem:
         wanted = " or ".join(example[n] for n in dimensions or (0,))
         raise ValueError(f"the problem {name!r} takes {wanted}; got {text!r}")
     return make(tuple(check_integer(f"size of {name}", int(part), at_least=1) for part in parts))
+
+
+@functools.lru_cache(maxsize=64)
+def _own_problem(text: str, source: str) -> Problem:
+    """Made once for every state of its source."""
+    return _own(text, Problem, "a function without arguments that makes one")
+
+
+def own_problem(text: str) -> bool:
+    """Whether `text` names code of the user's."""
+    return SHAPE.fullmatch(text) is not None and text.partition(":")[0] not in PROBLEMS
+
+
+def own_oracle(text: str) -> bool:
+    """Whether `text` names code of the user's."""
+    return SHAPE.fullmatch(text) is not None and text.partition(":")[0] not in (*_oracle_names(), "gram")
+
+
+def _own(text: str, kind: type, otherwise: str, *given: Any) -> Any:
+    """What the user's code names, made if it is a function."""
+    thing = thing_called(text)
+    if not isinstance(thing, kind) and callable(thing):
+        thing = thing(*given)
+    if not isinstance(thing, kind):
+        raise ValueError(f"{text!r} must be a {kind.__name__}, or {otherwise}; got {type(thing).__name__}")
+    return thing
 
 
 def with_noise(problem: Problem, std: float) -> Problem:
@@ -148,11 +182,14 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
 
     `exact`; a controlled error (`shrink`, `inflate`, `mixed`, `random`, `worst`) of size `delta`, a number or a tensor
     with one per run; `stale:K` (asked every K steps); `rounded` (to bfloat16); or a spec of `lmo oracle` for matrices,
-    with the ball put in: `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`.
+    with the ball put in: `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`. Or one of the user's own: `file.py:name`
+    or `module:name`, an `Oracle` or a function of the ball that makes one.
 
     Raises:
         DoesNotFit: an oracle that does not answer for this ball. ValueError: no such oracle.
     """
+    if own_oracle(text):
+        return _for_ball(_own(text, Oracle, "a function of the ball that makes one", ball), ball, text)
     models = error_models()
     name, _, count = text.partition(":")
     if text in models:
@@ -168,10 +205,14 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
         if not count.isdecimal() or int(count) < 1:
             raise ValueError(f"`stale` takes every how many steps it is asked, for example stale:5; got {text!r}")
         return Stale(Exact(ball), int(count))
-    known = [*models, "exact", "rounded", "stale", *specs.spellable()]
+    known = _oracle_names()
     if name.partition("=")[0].partition("/")[0].partition("@")[0] not in [*known, "gram"]:
         raise unknown_name("oracle", text, known)
     return _for_ball(specs.parse(text).oracle, ball, text)
+
+
+def _oracle_names() -> list[str]:
+    return [*error_models(), "exact", "rounded", "stale", *specs.spellable()]
 
 
 def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:

@@ -32,6 +32,11 @@ def collect(store: Store, partial: bool = False) -> xr.Dataset:
         ValueError: chunks that are missing or damaged (says how many).
     """
     the_plan, scan = plan(store.sweep, store.device), store.scan()
+    if store.about["chunks"] != len(the_plan.chunks):
+        raise ValueError(
+            f"{str(store.folder)!r} was computed with other code of {', '.join(store.sources) or 'this project'}, "
+            "which had elements of another shape; its results cannot be labelled without it"
+        )
     missing = len(the_plan.chunks) - len(scan.finished)
     if (missing and not partial) or not scan.finished:
         raise ValueError(

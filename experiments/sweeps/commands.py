@@ -63,6 +63,9 @@ def _sweep(
     with terminal.Bar(console) as bar:
         outcome = engine.run_sweep(grid, out, resume=resume, device=device, compute=compute, progress=bar)
     row = terminal.row(outcome.store) | {"computed": outcome.computed, "redone": len(outcome.damaged)}
+    for folder in outcome.store.before_changes():
+        text = f"the source of {', '.join(outcome.store.sources)} has changed since {folder} was computed; that stays"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     if as_json:
         print(json.dumps(row, ensure_ascii=False))
     else:

@@ -122,8 +122,16 @@ def plan(sweep: Sweep, device: str = "cpu") -> Plan:
 
 @functools.lru_cache(maxsize=4)
 def plan_of_text(text: str, device: str) -> Plan:
-    """The plan of a specification as JSON: what a worker process is sent, and keeps."""
-    return plan(of_table(json.loads(text)), device)
+    """The plan of a specification and its sources as JSON: what a worker process is sent, and keeps.
+
+    Raises:
+        ValueError: the user's own code is another one here.
+    """
+    sent = json.loads(text)
+    sweep = of_table(sent["sweep"])
+    if sweep.sources() != sent["sources"]:
+        raise ValueError(f"the source of {', '.join(sent['sources'])} is another one on this worker; copy it there")
+    return plan(sweep, device)
 
 
 def _build(problem: str, ball: str, oracle: str, noise: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.own_code import source_hash
 from experiments.sweeps import axes
 from lmo.checks import check_integer
 from lmo.names import unknown_name
@@ -33,7 +34,8 @@ class Sweep:
 
     Args:
         name: of the folder of its results; not part of the content.
-        problem, ball, oracle: specs of `experiments.sweeps.catalogue`.
+        problem, ball, oracle: specs of `experiments.sweeps.catalogue`; problems and oracles may be the user's own,
+            `file.py:name` in the working directory (on every worker) or `module:name`.
         step_size: γ > 0. steps: K ≥ 1.
         delta: δ in [0, 1) of the controlled errors (`shrink`, `mixed`, …); other oracles run once, at δ = 0.
         alpha: weight of the new gradient in (0, 1]; a method without momentum runs once, at α = 1.
@@ -95,11 +97,25 @@ class Sweep:
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
 
-    def content_hash(self, device: str = "cpu") -> str:
-        """64 hexadecimal digits of what determines the results: all but the name, and the kind of device."""
+    def content_hash(self, device: str = "cpu", sources: dict[str, str] | None = None) -> str:
+        """64 hexadecimal digits of what determines the results: all but the name, and the kind of device.
+
+        sources: hashes of the user's own code; None: as it is now.
+        """
         content = {key: value for key, value in self.table.items() if key != "name"}
+        sources = self.sources() if sources is None else sources
+        if sources:
+            content["sources"] = sources
         text = json.dumps({"format": FORMAT, "device": device.split(":")[0], **content}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def sources(self) -> dict[str, str]:
+        """The hash of the source file of every problem and oracle of the user's own, by its spec."""
+        from experiments.sweeps import catalogue  # loads torch, which reading a specification does not need
+
+        own = [text for text in self.problem if catalogue.own_problem(text)]
+        own += [text for text in self.oracle if catalogue.own_oracle(text)]
+        return {text: source_hash(text) for text in own}
 
 
 def of_table(table: dict[str, Any]) -> Sweep:

@@ -51,9 +51,12 @@ class Scan(NamedTuple):
 class Store:
     """The folder of one specification on one kind of device."""
 
-    def __init__(self, folder: Path, sweep: Sweep, device: str = "cpu") -> None:
+    def __init__(
+        self, folder: Path, sweep: Sweep, device: str = "cpu", sources: dict[str, str] | None = None
+    ) -> None:  # fmt: skip
         self.folder, self.sweep, self.device = Path(folder), sweep, device.split(":")[0]
-        self.hash = sweep.content_hash(device)
+        self.sources = sweep.sources() if sources is None else sources
+        self.hash = sweep.content_hash(device, self.sources)
         self.chunks = self.folder / "chunks"
 
     @classmethod
@@ -63,10 +66,14 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """The store in a folder; `ValueError` where there is none, or its specification is damaged."""
+        """The store in a folder; `ValueError` where there is none, or its specification is damaged.
+
+        It is that of the user's code as it was when the results were computed: they can be read after a change, and
+        a sweep with the changed code goes to another folder.
+        """
         try:
             about = json.loads((Path(folder) / "sweep.json").read_text(encoding="utf-8"))
-            store = cls(folder, of_table(about["sweep"]), about["device"])
+            store = cls(folder, of_table(about["sweep"]), about["device"], about.get("sources", {}))
             stated = about["hash"]
         except OSError:
             raise ValueError(
@@ -81,6 +88,16 @@ class Store:
             )
         return store
 
+    def before_changes(self) -> list[Path]:
+        """Folders beside this one of the same grid with the user's code as it was before."""
+        found = []
+        for path in sorted(self.folder.parent.glob(f"{self.sweep.name}-*/sweep.json")) if self.sources else []:
+            with contextlib.suppress(ValueError):  # damaged: of nothing
+                other = Store.open(path.parent)
+                if other.sweep == self.sweep and other.sources != self.sources:
+                    found.append(path.parent)
+        return found
+
     def create(self, plan: Plan) -> None:
         """The folder with its specification; what is there stays."""
         self.chunks.mkdir(parents=True, exist_ok=True)
@@ -89,7 +106,7 @@ class Store:
                 return
         about = {
             "sweep": self.sweep.table, "hash": self.hash, "device": self.device, "chunks": len(plan.chunks),
-            "runs": plan.runs, "run_steps": plan.run_steps, "left_out": list(plan.left_out),
+            "runs": plan.runs, "run_steps": plan.run_steps, "left_out": list(plan.left_out), "sources": self.sources,
             "versions": {"torch": torch.__version__, "numpy": np.__version__, "machine": platform.machine()},
         }  # fmt: skip
         self._write(self.folder / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())

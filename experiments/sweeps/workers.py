@@ -100,7 +100,7 @@ def _through(
     """Sends chunks so that every worker has some ahead, and yields them as they come back."""
     from distributed import CancelledError, KilledWorker, as_completed
 
-    text = json.dumps(the_plan.sweep.table)
+    text = json.dumps({"sweep": the_plan.sweep.table, "sources": the_plan.sweep.sources()})
     waiting, sent = iter(chunks), {}
     coming = as_completed(loop=client.loop)
 
