@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -43,7 +44,8 @@ class Setting:
         """Short, for tables and figures."""
         ball = {"l-inf": "ℓ∞", "l2": "ℓ2"}.get(self.ball, self.ball)
         sigma = f", σ = {self.noise:.2g}" if self.noise else ", batches" if self.noisy else ", no noise"
-        return f"{ball}, {self.problem}{sigma}" + (f", {self.momentum}" if self.momentum != "none" else "")
+        momentum = f", {self.momentum}" if self.momentum != "none" else ""
+        return f"{ball}, {self.problem}{sigma}{momentum}, K = {self.steps}"
 
     @property
     def record_every(self) -> int:
@@ -82,6 +84,36 @@ class Line:
         """That of all its arms."""
         return self.arms[0].setting
 
+    @property
+    def axis(self) -> tuple[str, tuple[float, ...]]:
+        """What grows along it, and its values; NaN where an oracle has no declared δ."""
+        return "1+δ", (1.0, *(1 + arm.delta if arm.delta > 0 else math.nan for arm in self.arms[1:]))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One oracle in settings that differ in K alone, or in σ alone: its exponents are measured, nothing is judged."""
+
+    arms: tuple[Arm, ...]
+
+    @property
+    def setting(self) -> Setting:
+        """The first one."""
+        return self.arms[0].setting
+
+    @property
+    def error(self) -> str:
+        """That of all its arms."""
+        return self.arms[0].label
+
+    @property
+    def axis(self) -> tuple[str, tuple[float, ...]]:
+        """K or σ, and its values."""
+        settings = [arm.setting for arm in self.arms]
+        if len({replace(setting, steps=1) for setting in settings}) == 1:
+            return "K", tuple(float(setting.steps) for setting in settings)
+        return "σ", tuple(setting.noise for setting in settings)
+
 
 @dataclass(frozen=True)
 class Form:
@@ -89,7 +121,7 @@ class Form:
 
     seeds: those of vectors; matrices have a quarter of them. reach: points on each side of the best one in the final
     grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above. intervals: how
-    many must hold together; 0: those of its own lines.
+    many must hold together; 0: its own. scalings: beside the lines, for exponents in K and σ.
     """
 
     name: str
@@ -101,17 +133,21 @@ class Form:
     level: float = 0.95
     most_run_steps: float = 3e8
     intervals: int = 0
+    scalings: tuple[Scaling, ...] = ()
     settings: tuple[Setting, ...] = field(init=False)
     arms: tuple[Arm, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", tuple(dict.fromkeys(line.setting for line in self.lines)))
-        object.__setattr__(self, "arms", tuple(dict.fromkeys(arm for line in self.lines for arm in line.arms)))
+        arms = [arm for line in self.lines for arm in line.arms]
+        arms += [one for scaling in self.scalings for arm in scaling.arms for one in (Arm(arm.setting, "exact"), arm)]
+        object.__setattr__(self, "settings", tuple(dict.fromkeys(arm.setting for arm in arms)))
+        object.__setattr__(self, "arms", tuple(dict.fromkeys(arms)))
 
     @property
     def family(self) -> int:
         """How many intervals must hold together: of step size, value and, where it is tuned, alpha, per line."""
-        return self.intervals or sum(3 if line.setting.tunes_alpha else 2 for line in self.lines)
+        settings = [line.setting for line in self.lines] + [scaling.setting for scaling in self.scalings]
+        return self.intervals or sum(3 if setting.tunes_alpha else 2 for setting in settings)
 
     def only(self, text: str) -> Form:
         """The lines of the settings whose label has `text`; their intervals are as wide as in the whole form."""
@@ -119,7 +155,7 @@ class Form:
         if not lines:
             labels = "; ".join(setting.label for setting in self.settings)
             raise ValueError(f"no setting of the {self.name} form has {text!r} in its label; they are {labels}")
-        return replace(self, lines=lines, intervals=self.family)
+        return replace(self, lines=lines, scalings=(), intervals=self.family)
 
     def of(self, setting: Setting) -> tuple[Arm, ...]:
         """The arms of one setting, the exact one first."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
-from experiments.coupling_study.cells import Form, Line, Setting, line
+from experiments.coupling_study.cells import Arm, Form, Line, Scaling, Setting, line
 from experiments.sweeps import catalogue
 from experiments.sweeps.catalogue import DoesNotFit
 
@@ -60,7 +61,7 @@ def default() -> Form:
     ]
     lines += [line(Setting("digits:64", "spectral", 0.0, "ema", 60), *one) for one in (
         ("shrink", DELTAS[1:]), ("mixed", DELTAS[1:]), ("jordan", ("jordan:5", "jordan:2")))]  # fmt: skip
-    return Form("default", tuple(lines), pilot_seeds=16, seeds=64)
+    return Form("default", tuple(lines), pilot_seeds=16, seeds=64, scalings=tuple(_scalings(base)))
 
 
 def full() -> Form:
@@ -79,6 +80,15 @@ def full() -> Form:
         if _has_theorem(setting):
             lines += _controlled(setting, CONTROLLED) + list(_others(setting))
     return Form("full", tuple(lines), pilot_seeds=32, seeds=256, resamples=20_000, most_run_steps=math.inf)
+
+
+def _scalings(base: Setting) -> Iterator[Scaling]:
+    """Exponents in K and σ, of the exact oracle and of one whose error no rescaling takes away."""
+    horizons = [replace(base, steps=steps) for steps in (100, 400, 1600)]
+    noises = [replace(base, noise=noise) for noise in (LOW, (LOW * HIGH) ** 0.5, HIGH)]
+    for settings in (horizons, noises):
+        for oracle, delta in (("exact", 0.0), ("mixed", DELTAS[0])):
+            yield Scaling(tuple(Arm(setting, oracle, delta) for setting in settings))
 
 
 def _controlled(setting: Setting, errors: tuple[str, ...]) -> list[Line]:

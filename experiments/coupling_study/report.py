@@ -107,10 +107,11 @@ def table(outcome: Outcome) -> list[dict[str, str]]:
 
 
 def exponent_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """One row a line and quantity: the exponent in 1 + δ by regression, and those of the models."""
+    """One row a line or scaling and quantity: the exponent in its axis by regression, and those of the models."""
     return [
         {
-            "setting": one.line.setting.label, "error": one.line.error, "quantity": one.quantity,
+            "setting": one.along.setting.label, "error": one.along.error, "axis": one.along.axis[0],
+            "points": list(one.along.axis[1]), "quantity": one.quantity,
             "exponent": one.exponent, "low": one.low, "high": one.high, "lack_of_fit": one.lack_of_fit,
             "additive": one.additive, "signed": one.signed,
         }
@@ -122,7 +123,9 @@ def exponent_table(outcome: Outcome) -> list[dict[str, str]]:
     """The same, one row a line, for a terminal: measured with interval (additive; signed); * where it is no power."""
     rows: dict[Any, dict[str, str]] = {}
     for one in outcome.exponents:
-        row = rows.setdefault(one.line, {"exponents in 1+δ of": one.line.setting.label, "error": one.line.error})
+        axis, points = one.along.axis
+        start = {"exponents of": one.along.setting.label, "error": one.along.error, "in": axis}
+        row = rows.setdefault(one.along, start | {"over": f"{points[0]:.3g} … {points[-1]:.3g}"})
         models = "; ".join("–" if np.isnan(x) else f"{x:.2f}" for x in (one.additive, one.signed))
         bent = "*" if one.lack_of_fit < BENT else ""
         row[one.quantity] = f"{one.exponent:.2f}{bent} [{one.low:.2f}, {one.high:.2f}] ({models})"

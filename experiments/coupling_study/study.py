@@ -53,4 +53,6 @@ def study(form: Form, out: Path, say: Say, workers: int = 0) -> Outcome:
         found = search.measure(form, piloted, rounds)
         settings = measured.judge_settings(form, found, rounds, level)
     judged = verdicts(form, settings, resolved, level)
-    return Outcome(form, level, resolved, settings, judged, exponents(form.lines, settings, level), rounds.asked)
+    return Outcome(
+        form, level, resolved, settings, judged, exponents((*form.lines, *form.scalings), settings, level), rounds.asked
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from command_line import lmo, strict_json
 
 from experiments.coupling_study import forms, report
 from experiments.coupling_study import study as studies
-from experiments.coupling_study.cells import Arm, Form, Setting, line
+from experiments.coupling_study.cells import Arm, Form, Scaling, Setting, line
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
 from experiments.coupling_study.rounds import Question, Rounds, pieces
 from experiments.coupling_study.verdicts import NO_ROOM, level_of
@@ -188,6 +189,28 @@ def test_where_nothing_is_random_the_grid_is_the_error_of_an_exponent(monkeypatc
     step = studies.study(form, Path("nowhere"), silent).exponents[0]
     assert step.quantity == "step_size" and 0.01 < step.high - step.low < 0.5 and step.lack_of_fit > 0.05
     assert step.low <= -1.0 <= step.high and step.additive == pytest.approx(-1.0)  # D1: γ* ∝ 1/(1 + δ)
+
+
+def test_planted_exponents_in_the_number_of_steps_and_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted optimum is D1's step over 3, ∝ K^−½, at α = 0.3 and a value that is the same everywhere."""
+    monkeypatch.setattr(studies, "Rounds", lambda *_: Planted(1.0))
+    steps = tuple(Arm(replace(S1, steps=k), "exact") for k in (100, 400, 1600))
+    noises = tuple(Arm(replace(S1, noise=s), "exact") for s in (0.05, 0.1, 0.2))
+    lines = (line(S1, "mixed", (0.4,)),)
+    form = Form("scalings", lines, 16, 48, resamples=400, scalings=(Scaling(steps), Scaling(noises)))
+    assert form.family == 9 and {arm.setting.steps for arm in form.arms} == {100, 400, 1600}
+    outcome = studies.study(form, Path("nowhere"), silent)
+    found = {(one.along.axis[0], one.quantity): one for one in outcome.exponents if isinstance(one.along, Scaling)}
+    assert found.keys() == {(axis, quantity) for axis in "Kσ" for quantity in ("step_size", "alpha", "value")}
+    for key, one in found.items():
+        true = -0.5 if key == ("K", "step_size") else 0.0
+        assert one.low - 0.02 <= true <= one.high + 0.02 and one.high - one.low < 0.5, key
+    told = [predict(arm.setting, 0.0, 0.0) for arm in steps]
+    assert found["K", "alpha"].additive == pytest.approx(
+        math.log(told[2].alpha / told[0].alpha) / math.log(16), abs=0.02
+    )
+    assert found["K", "alpha"].additive < -0.4  # S1 says −½
+    assert len(report.exponent_table(outcome)) == 3
 
 
 class AtOne(Planted):
