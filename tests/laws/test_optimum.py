@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from experiments.statistics.optimum import best, of_means, seed_mean
+from experiments.statistics.quantities import interpolated
 
 RNG = np.random.default_rng(0)
 
@@ -143,3 +144,19 @@ def test_a_steep_neighbour_is_not_extrapolated() -> None:
 def test_refusals(values, logs, error, says) -> None:
     with pytest.raises(error, match=says):
         best(values, logs)
+
+
+def test_a_saddle_is_no_optimum_to_refine() -> None:
+    """Both diagonal curvatures are positive, the determinant is not: the point of the grid stays."""
+    u, v = np.meshgrid([-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], indexing="ij")
+    logs = np.array([-1.0, 0.0, 1.0])
+    for twist, refined in ((3.0, False), (1.0, True)):
+        found = best((5 + u**2 + v**2 + twist * u * v)[..., None], (logs, logs))
+        assert bool(found.refined) == refined
+    assert best((5 + u**2 + v**2 + 3 * u * v)[..., None], (logs, logs)).value == 4.0  # at (1, −1) and (−1, 1)
+
+
+def test_a_value_on_the_grid_does_not_see_a_neighbour_that_diverged() -> None:
+    means, axis = np.array([[1.0, 2.0, np.inf]]), np.array([0.0, 1.0, 2.0])
+    for at, value in ((1.0, 2.0), (0.0, 1.0), (1.5, np.inf), (2.0, np.inf)):
+        assert interpolated(means, (axis,), np.array([[at]]))[0] == value
