@@ -11,6 +11,7 @@ from experiments.sweeps.specification import Sweep
 
 ERRORS = ("random", "shrink", "inflate", "mixed", "worst")  # the controlled ones, in the order of the map
 STEP_SPACING, ALPHA_SPACING = 2**0.25, 1.2  # ratio of neighbouring points at the end of a search with noise
+LARGE = 2**15  # entries of a matrix from which its SVD costs more than a step
 EXACT_SPACING = 2 ** (1 / 32)  # the same where nothing is random: one run a point
 
 
@@ -49,8 +50,10 @@ class Setting:
 
     @property
     def record_every(self) -> int:
-        """Every step on vectors; else every third or, on data, ninth, odd so that no two-cycle hides."""
-        return 1 if self.cheap or not self.noisy else 9 if catalogue.problem_called(self.problem).heavy else 3
+        """Every step where a norm is cheap; else every third or, on data, ninth, odd so that no two-cycle hides."""
+        problem = catalogue.problem_called(self.problem)
+        large = problem.core_ndim == 2 and math.prod(problem.shape) > LARGE
+        return 1 if self.cheap or not (self.noisy or large) else 9 if problem.heavy else 3
 
 
 @dataclass(frozen=True)

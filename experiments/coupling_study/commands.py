@@ -17,9 +17,11 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 def coupling(
     quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
+    matrices: Annotated[bool, typer.Option("--matrices", help="256×1024 matrices, the size of layers.")] = False,
     only: Annotated[str, typer.Option(help="Settings with this in their label, judged as part of the whole.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0: this one alone.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Where sweeps, data and the map go.")] = Path("out/coupling-study"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -29,24 +31,27 @@ def coupling(
     """
     from experiments import cli
 
-    if quick and full:
-        raise ValueError("give either --quick or --full; neither is the default form")
+    asked = [name for name, given in (("quick", quick), ("full", full), ("matrices", matrices)) if given]
+    if len(asked) > 1:
+        raise ValueError("give one of --quick, --full and --matrices; none is the default form")
     console = cli.errors if as_json else cli.console
     try:
-        _run("full" if full else "quick" if quick else "default", only, resume, workers, out, as_json)
+        _run(asked[0] if asked else "default", only, resume, workers, device, out, as_json)
     except KeyboardInterrupt:
         text = "stopped; every finished chunk is stored, --resume goes on from there"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: bool) -> None:
+def _run(name: str, only: str, resume: bool, workers: int, device: str, out: Path, as_json: bool) -> None:
     import figures
     from experiments import cli, store
     from experiments.coupling_study import report
     from experiments.coupling_study.forms import FORMS
     from experiments.coupling_study.study import study as run
+    from lmo.checks import check_device
 
+    check_device(device)
     console = cli.errors if as_json else cli.console
     started = time.perf_counter()
     folder = out / name
@@ -62,7 +67,7 @@ def _run(name: str, only: str, resume: bool, workers: int, out: Path, as_json: b
         f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
         f"about {form.run_steps:.3g} run-steps at most"
     )
-    outcome = run(form, folder / "sweeps", say, workers)
+    outcome = run(form, folder / "sweeps", say, workers, device)
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)

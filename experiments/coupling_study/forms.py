@@ -1,4 +1,4 @@
-"""The declared forms of the study: quick, default and full."""
+"""The declared forms of the study: quick, default, full, and matrices of the size of layers."""
 
 from __future__ import annotations
 
@@ -64,6 +64,16 @@ def default() -> Form:
     return Form("default", tuple(lines), pilot_seeds=16, seeds=64, scalings=tuple(_scalings(base)))
 
 
+def matrices() -> Form:
+    """Errors that ship, on 256×1024 matrices without noise: for a GPU; minutes on two cores."""
+    layer = Setting("matrix-quadratic:256x1024", "spectral", 0.0, "none", 30)
+    errors = {
+        "shrink": (DELTAS[0],), "mixed": (DELTAS[0],), "jordan": ("jordan:5", "jordan:2"),
+        "polar express": ("polar-express:3",), "low rank": ("low-rank:64",),
+    }  # fmt: skip
+    return Form("matrices", tuple(line(layer, *one) for one in errors.items()), 1, 1, resamples=200)
+
+
 def full() -> Form:
     """Every combination of problem, ball, noise, momentum and error that goes together."""
     vectors = itertools.product(("isotropic:20", "quadratic:20", "ridge:6"), ("l-inf", "l2"), (0.0, LOW, HIGH), (400,))
@@ -121,4 +131,4 @@ def _has_theorem(setting: Setting) -> bool:
         return False
 
 
-FORMS = {"quick": quick, "default": default, "full": full}
+FORMS = {"quick": quick, "default": default, "full": full, "matrices": matrices}

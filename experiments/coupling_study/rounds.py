@@ -45,8 +45,8 @@ class Piece(NamedTuple):
 class Rounds:
     """Answers questions by sweeps below `out`, and counts run-steps: `asked` of all, `computed` of those now."""
 
-    def __init__(self, out: Path, say: Say, pool: ProcessPoolExecutor | None = None) -> None:
-        self.out, self.say, self.pool = Path(out), say, pool
+    def __init__(self, out: Path, say: Say, pool: ProcessPoolExecutor | None = None, device: str = "cpu") -> None:
+        self.out, self.say, self.pool, self.device = Path(out), say, pool, device
         self.asked = self.sweeps = 0
 
     def answer(self, questions: Sequence[Question], what: str) -> list[dict[str, np.ndarray]]:
@@ -56,7 +56,7 @@ class Rounds:
         self.asked += steps
         self.sweeps += len(jobs)
         self.say(f"{what}: {len(jobs)} sweeps, {steps:.3g} run-steps")
-        tables = [(job.sweep.table, str(self.out)) for job in jobs]
+        tables = [(job.sweep.table, str(self.out), self.device) for job in jobs]
         run = self.pool.map if self.pool else map
         found = list(run(compute, tables))
         answers: list[dict[str, np.ndarray]] = [{} for _ in questions]
@@ -78,10 +78,10 @@ class Job(NamedTuple):
     takers: list[tuple[int, Piece]]
 
 
-def compute(job: tuple[dict[str, Any], str]) -> dict[str, np.ndarray]:
-    """Computes what is missing of a sweep; its results, each (seeds, deltas, steps, alphas)."""
-    sweep, out = of_table(job[0]), Path(job[1])
-    store = run_sweep(sweep, out, resume=True).store
+def compute(job: tuple[dict[str, Any], str, str]) -> dict[str, np.ndarray]:
+    """Computes what is missing of a sweep on a device; its results, each (seeds, deltas, steps, alphas)."""
+    sweep, out, device = of_table(job[0]), Path(job[1]), job[2]
+    store = run_sweep(sweep, out, resume=True, device=device).store
     chunks = sorted(store.scan(whole=False).finished.items())  # `read` checks each
     whole = np.concatenate([store.read(number, path) for number, path in chunks])
     shape = [len(axis) for axis in (sweep.seeds, sweep.delta, sweep.step_size, sweep.alpha)]

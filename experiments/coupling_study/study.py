@@ -32,7 +32,7 @@ class Outcome:
         return of, judged_arm(line, of)
 
 
-def study(form: Form, out: Path, say: Say, workers: int = 0) -> Outcome:
+def study(form: Form, out: Path, say: Say, workers: int = 0, device: str = "cpu") -> Outcome:
     """Runs what is not stored below `out` yet; a pure function of the form and of what is stored.
 
     Raises:
@@ -45,7 +45,7 @@ def study(form: Form, out: Path, say: Say, workers: int = 0) -> Outcome:
         )
     level = level_of(form)
     with pool_of(workers) as pool:
-        rounds = Rounds(out, say, pool)
+        rounds = Rounds(out, say, pool, device)
         piloted = search.pilot(form, rounds)
         resolved = resolution.resolvable(form, piloted, level)
         for sentence in resolution.sentences(form, resolved, level):

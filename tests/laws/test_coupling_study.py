@@ -259,7 +259,7 @@ class Loud(Planted):
 
 def test_forms_are_declared_and_bounded() -> None:
     quick, default = forms.quick(), forms.default()
-    for form, name, most in ((quick, "quick", 6e7), (default, "default", 3e8)):
+    for form, name, most in ((quick, "quick", 6e7), (default, "default", 3e8), (forms.matrices(), "matrices", 2e4)):
         assert form.name == name and form.run_steps <= most
         for arm in form.arms:
             assert not set(form.seeds_of(arm)) & set(form.pilot_seeds_of(arm))
@@ -293,3 +293,7 @@ def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: 
     assert step["shrink"]["measured"] == pytest.approx(2, rel=0.03)
     assert step["inflate"]["measured"] == pytest.approx(2 / 3, rel=0.03)
     assert "figures here" not in again.err and lmo("study", "coupling", "--quick", "--full").status == 2
+    both = lmo("study", "coupling", "--quick", "--matrices")
+    assert both.status == 2 and "give one of --quick, --full and --matrices" in " ".join(both.err.split())
+    nowhere = lmo("study", "coupling", "--quick", "--device", "tpu", "--out", "there")
+    assert nowhere.status == 2 and "`device` must be cpu, or cuda" in nowhere.err and not Path("there").exists()
