@@ -21,17 +21,18 @@ from bounds.memory import zero_start
 from bounds.theorem import Theorem
 
 POINTS, PLAIN, STEPS, REPEATS = 10**6, 10**3, 400, 3
-RANGES = {"delta": (0.0, 0.8), "epsilon": (-0.5, 0.8), "eta": (-0.5, 0.8), "step_size": (1e-3, 1e-2)}
+RANGES = {"delta": (0.0, 0.8), "epsilon": (0.0, 0.8), "eta": (0.0, 0.8), "step_size": (1e-3, 1e-2)}
 OTHERS = (0.1, 0.9)
+FROM_ONE = ("norm_ratio", "variation", "peak")  # these are 1 at least
 
 
 def points(theorem: Theorem, source: np.random.Generator) -> dict[str, np.ndarray]:
     """Random constants, in ranges that every theorem allows."""
     drawn = {name: source.uniform(*RANGES.get(name, OTHERS), POINTS) for name in theorem.constants}
     drawn |= {"steps": np.array(STEPS)} if "steps" in drawn else {}
-    if "norm_ratio" in drawn:
-        drawn["norm_ratio"] += 1
-    return drawn
+    if "mu" in drawn:
+        drawn["mu"] *= drawn["smoothness"]  # it cannot be larger
+    return drawn | {name: 1 + drawn[name] for name in FROM_ONE if name in drawn}
 
 
 def plain(keep: np.ndarray) -> np.ndarray:
