@@ -23,6 +23,7 @@ TITLES = {
     "value": "gradient norm that is reached\npredicted: worse",
 }
 LEAST = 12.0  # inches, which the headline takes
+FEW = 4  # rows, below which the name of the axis is higher than they are
 LARGE = 0.2  # a regret from which the shade is full
 
 
@@ -33,7 +34,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     Attributes: form, level.
     """
     settings, errors = (list(dict.fromkeys(dataset[name].values.tolist())) for name in ("setting", "error"))
-    panels = [*TITLES, "regret"]
+    judged = [name for name in TITLES if (dataset["verdict"].sel(quantity=name) != "").any()]  # none: nothing tunes α
+    panels = [*judged, "regret"]
     wide = 0.62 * len(errors) + 0.35
     drawn, axes = figure(1, len(panels), width=max(3.6 + wide * len(panels), LEAST), height=0.5 * len(settings) + 2.6)
     for axis, panel in zip(axes, panels, strict=True):
@@ -56,7 +58,7 @@ def _frame(axis: Axes, settings: list[str], errors: list[str], named: bool) -> N
     axis.set(xlim=(-0.5, len(errors) - 0.5), ylim=(len(settings) - 0.5, -0.5), xlabel="error of the oracle")
     axis.set_xticks(range(len(errors)), errors, rotation=45, ha="right", fontsize=9, rotation_mode="anchor")
     axis.set_yticks(range(len(settings)), settings if named else [], fontsize=9)
-    axis.set_ylabel("ball, problem, noise, momentum" if named else "")
+    axis.set_ylabel("ball, problem, noise, momentum" if named and len(settings) >= FEW else "")
     axis.tick_params(length=0)
     axis.grid(visible=False)
     for spine in axis.spines.values():
