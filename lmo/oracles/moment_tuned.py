@@ -16,7 +16,7 @@ from lmo.oracles.gram import gram_factor
 from lmo.oracles.plans import ERROR, PLANS, Plan, further, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.recordings import PerStream, recordable
+from lmo.oracles.recordings import PerStream, matmul_settings, recordable
 from lmo.oracles.rounding import exactly_scaled
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
 from lmo.oracles.scales.moments import Moments, moments, on_host, products_and_sums, read_moments
@@ -67,15 +67,16 @@ class MomentTuned(Oracle):
         return [(cls(), (3, 4)), (cls(), (6, 2)), (cls(), (4, 4))]
 
     def _refuse(self, name: str, x: Any) -> None:
-        check_form(name, x, 2)  # the sums tell whether all entries are finite
+        check_form(name, x, 2)  # the sums tell whether all entries are finite …
+        if name == "direction" and self.ball.radius(x.shape) != 1:  # type: ignore[attr-defined]
+            check_tensor(name, x, 2)  # … before the radius comes in
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = m.mT if tall else m
         x = x.reshape(-1, *x.shape[-2:])
         answer = self._replayed(x) if x.shape[0] == 1 and recordable(x) else None
-        if answer is None:
-            answer = self._minus_polar(x).to(m.dtype)
+        answer = (self._minus_polar(x) if answer is None else answer).to(m.dtype)
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
         answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *answer.shape[-2:])
         return answer.mT if tall else answer, memory
@@ -124,7 +125,8 @@ class MomentTuned(Oracle):
 
         One for the moments, and one for each plan, which starts from what the first left in the memory that both keep.
         """
-        dtype, kind = self.dtype or m.dtype, (m.shape, m.dtype, self.dtype)
+        dtype = self.dtype or m.dtype
+        kind = (m.shape, m.dtype, dtype, *matmul_settings())
         if torch.float16 in (dtype, m.dtype):
             return None
         first = _recordings.on(m).get(kind, lambda given: products_of(given, dtype), m)
@@ -146,7 +148,7 @@ class MomentTuned(Oracle):
         if second is None:
             return None
         y, told = second(scale)
-        y = torch.empty_like(m).copy_(y)
+        y = torch.empty_like(m, dtype=y.dtype).copy_(y)
         return self._enough(y, m, Seen.of(y, told), found.sigma_max, found.nuclear, PLANS[k])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 MOST_ENTRIES = 2**24  # of a matrix: the kernels of larger ones outlast their launches
 KEPT = 64  # recordings; each holds the memory of its inputs and answers
@@ -20,16 +21,27 @@ Work = Callable[..., tuple[Tensor, ...]]
 
 
 def recordable(m: Tensor) -> bool:
-    """Whether chains on m may be recorded: a small CUDA tensor, and nothing that follows or changes operations."""
+    """Whether chains on m may be recorded: small, on the current CUDA device, no autograd, autocast or compiler.
+
+    A dispatch mode sees the recording, and no replay.
+    """
     return (
         m.is_cuda
+        and m.device.index == torch.cuda.current_device()  # streams and graphs are made on that one
         and m.numel() <= MOST_ENTRIES
         and type(m) in (Tensor, torch.nn.Parameter)
         and not (m.requires_grad and torch.is_grad_enabled())
+        and forward_ad.unpack_dual(m).tangent is None
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cuda")
         and not torch.cuda.is_current_stream_capturing()
     )
+
+
+def matmul_settings() -> tuple[Hashable, ...]:
+    """What decides which kernels multiply matrices: a recording keeps those that it was made with."""
+    backend = torch.backends.cuda.matmul
+    return torch.get_float32_matmul_precision(), str(backend.allow_bf16_reduced_precision_reduction)
 
 
 class Recording:

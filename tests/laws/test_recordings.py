@@ -13,8 +13,8 @@ import torch
 from samples import elements
 
 from lmo import measure
-from lmo.balls import Spectral
-from lmo.oracles import MomentTuned, moment_tuned, recordings
+from lmo.balls import Scaled, Spectral
+from lmo.oracles import Exact, MomentTuned, moment_tuned, recordings
 from lmo.oracles.recordings import PerStream, Recordings
 
 
@@ -114,6 +114,38 @@ def test_the_least_recently_used_is_forgotten(monkeypatch: pytest.MonkeyPatch) -
     kept.get("c", double, x)  # forgets b
     assert kept.get("b", double, x) is None
     assert kept.get("a", double, x) is None
+
+
+def test_further_steps_keep_the_precision_of_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.dtype] = []
+    step = moment_tuned.one_step
+    monkeypatch.setattr(moment_tuned, "one_step", lambda y, p: (seen.append(y.dtype), step(y, p))[1])
+    m = decaying((64, 64), 1.4, 0)
+    m[:8] += elements((8, 64), 3)  # several spikes: the plan for its decay is not enough
+    for given, iterated in ((torch.bfloat16, torch.float32), (torch.float32, torch.bfloat16)):
+        oracle, found = MomentTuned(0.001, dtype=iterated), []
+        for _ in range(4):
+            answer = oracle(m.to(given))[0]
+            found.append(list(seen))
+            seen.clear()
+            assert answer.dtype == given
+        assert found[0] and all(one == found[0] for one in found) and set(found[0]) == {iterated}
+
+
+def test_what_the_radius_makes_infinite_is_refused() -> None:
+    for oracle in (MomentTuned(ball=Scaled(Spectral(), 1e39)), Exact(Scaled(Spectral(), 1e39))):
+        with pytest.raises(ValueError, match="`direction` has entries that are NaN or infinite"):
+            oracle(elements((4, 4), 0).float())
+
+
+def test_another_matmul_precision_is_another_recording() -> None:
+    before = recordings.matmul_settings()
+    torch.set_float32_matmul_precision("high")
+    try:
+        assert recordings.matmul_settings() != before
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert recordings.matmul_settings() == before
 
 
 def test_nothing_is_recorded_on_a_cpu() -> None:
