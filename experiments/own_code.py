@@ -52,10 +52,16 @@ def _module(where: str) -> ModuleType:
         path = Path(where)
         if not path.is_file():
             raise ValueError(f"there is no file {where!r}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        name = f"own_code_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None  # it ends in .py
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        sys.modules[name] = module  # dataclasses look themselves up there
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
         return module
     sys.path.insert(0, "")  # the user's own folder, as `python -m` would have it
     try:

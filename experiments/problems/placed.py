@@ -16,7 +16,8 @@ def placed(constant: Tensor, device: torch.device, dtype: torch.dtype | None = N
         return constant
     copies = _copies.setdefault(constant, {})
     if (device, dtype) not in copies:
-        copies[device, dtype] = constant.to(device, dtype)
+        with torch.inference_mode(False):  # what is made there cannot be used under autograd later
+            copies[device, dtype] = constant.to(device, dtype)
     return copies[device, dtype]
 
 

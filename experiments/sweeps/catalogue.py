@@ -218,7 +218,7 @@ def _oracle_names() -> list[str]:
 def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:
     if oracle.ball == ball:
         return oracle
-    if "ball" in {field.name for field in dataclasses.fields(oracle)}:
+    if "ball" in getattr(oracle, "__dataclass_fields__", {}):  # the user's own need not be a dataclass
         try:
             return dataclasses.replace(oracle, ball=ball)
         except (TypeError, ValueError):

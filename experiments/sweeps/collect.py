@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from experiments.sweeps.plan import LABELS, NUMBERS, Plan, plan
+from experiments.sweeps.plan import LABELS, NUMBERS, Plan
 from experiments.sweeps.simulate import RESULTS
 from experiments.sweeps.store import Store
 from lmo.names import unknown_name
@@ -31,12 +31,7 @@ def collect(store: Store, partial: bool = False) -> xr.Dataset:
     Raises:
         ValueError: chunks that are missing or damaged (says how many).
     """
-    the_plan, scan = plan(store.sweep, store.device), store.scan()
-    if store.about["chunks"] != len(the_plan.chunks):
-        raise ValueError(
-            f"{str(store.folder)!r} was computed with other code of {', '.join(store.sources) or 'this project'}, "
-            "which had elements of another shape; its results cannot be labelled without it"
-        )
+    the_plan, scan = store.plan(), store.scan()
     missing = len(the_plan.chunks) - len(scan.finished)
     if (missing and not partial) or not scan.finished:
         raise ValueError(

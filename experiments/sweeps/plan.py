@@ -93,6 +93,27 @@ class Plan:
         """In all chunks."""
         return sum(chunk.run_steps for chunk in self.chunks)
 
+    @property
+    def layout(self) -> dict[str, Any]:
+        """Groups and chunks as plain data: `plan_of_layout` of it is this plan again, without building anything."""
+        groups = list(dict.fromkeys(chunk.group for chunk in self.chunks))
+        places = {group: i for i, group in enumerate(groups)}
+        return {
+            "groups": [group._asdict() for group in groups],
+            "chunks": [[places[chunk.group], chunk.start, chunk.stop] for chunk in self.chunks],
+            "left_out": list(self.left_out),
+        }
+
+
+def plan_of_layout(sweep: Sweep, layout: dict[str, Any]) -> Plan:
+    """The plan that `Plan.layout` describes."""
+    groups = []
+    for stored in layout["groups"]:
+        fields: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in stored.items()}
+        groups.append(Group(**fields))
+    chunks = [Chunk(i, groups[place], start, stop) for i, (place, start, stop) in enumerate(layout["chunks"])]
+    return Plan(sweep, tuple(chunks), tuple(layout["left_out"]))
+
 
 def plan(sweep: Sweep, device: str = "cpu") -> Plan:
     """The chunks of a sweep on a kind of device. They do not depend on who computes them.
@@ -129,9 +150,14 @@ def plan_of_text(text: str, device: str) -> Plan:
     """
     sent = json.loads(text)
     sweep = of_table(sent["sweep"])
-    if sweep.sources() != sent["sources"]:
-        raise ValueError(f"the source of {', '.join(sent['sources'])} is another one on this worker; copy it there")
+    check_sources(sweep, sent["sources"])
     return plan(sweep, device)
+
+
+def check_sources(sweep: Sweep, sent: dict[str, str]) -> None:
+    """`ValueError` where the user's own code is not the one of these hashes."""
+    if sent and sweep.sources() != sent:
+        raise ValueError(f"the source of {', '.join(sent)} is another one on this worker; copy it there")
 
 
 def _build(problem: str, ball: str, oracle: str, noise: float) -> None:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from experiments.sweeps.plan import Plan
+from experiments.sweeps.plan import Plan, plan, plan_of_layout
 from experiments.sweeps.simulate import result_names
 from experiments.sweeps.specification import Sweep, of_table
 
@@ -68,8 +68,8 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """The store in a folder; `ValueError` where there is none, or its specification is damaged.
 
-        It is that of the user's code as it was when the results were computed: they can be read after a change, and
-        a sweep with the changed code goes to another folder.
+        It is that of the user's code as it was when the results were computed: they can be read without that code, and
+        a sweep with changed code goes to another folder.
         """
         try:
             about = json.loads((Path(folder) / "sweep.json").read_text(encoding="utf-8"))
@@ -109,7 +109,22 @@ class Store:
             "runs": plan.runs, "run_steps": plan.run_steps, "left_out": list(plan.left_out), "sources": self.sources,
             "versions": {"torch": torch.__version__, "numpy": np.__version__, "machine": platform.machine()},
         }  # fmt: skip
+        if self.sources:
+            about["layout"] = plan.layout
         self._write(self.folder / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+
+    def plan(self) -> Plan:
+        """Which runs its chunks hold: as it was stored, where that depends on code of the user's."""
+        layout = self.about.get("layout")
+        return plan_of_layout(self.sweep, layout) if layout else plan(self.sweep, self.device)
+
+    def same_sources(self) -> None:
+        """`ValueError` where the user's code is no longer the one that these results are of."""
+        if self.sources and self.sweep.sources() != self.sources:
+            raise ValueError(
+                f"the source of {', '.join(self.sources)} has changed while the sweep ran; what is stored is of the "
+                "code before, run it again for the new one"
+            )
 
     @property
     def about(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from command_line import lmo
 
 from experiments.problems.digits_network import DigitsNetwork
-from experiments.sweeps import catalogue
+from experiments.sweeps import catalogue, engine
 from experiments.sweeps.collect import collect
 from experiments.sweeps.plan import plan_of_text
 from experiments.sweeps.specification import Sweep, load
@@ -147,10 +147,56 @@ def test_wrong_names_are_refused(folder: Path, problem: str, message: str) -> No
     assert message in " ".join(done.err.split())
 
 
-def test_elements_of_another_shape_are_said(folder: Path) -> None:
-    """Chunks are cut by the shape: results of code that had another one cannot be labelled."""
+def test_what_is_stored_is_labelled_as_it_was_run_whatever_became_of_the_code(folder: Path) -> None:
+    """Another shape, another fit of oracle and ball, or no file at all."""
     (folder / "grid.toml").write_text(GRID + "seeds = 200\n")
     first = json.loads(lmo("sweep", "grid.toml", "--json").out)["folder"]
-    (folder / "mine.py").write_text(CODE.replace("(3,)", "(3000,)"))
-    with pytest.raises(ValueError, match=r"computed with other code of mine\.py:Bowl, mine\.py:half"):
-        collect(Store.open(Path(first)))
+    before = collect(Store.open(Path(first)))
+    for code in (CODE.replace("(3,)", "(3000,)"), CODE.replace("Exact(ball)", "Exact(None)"), None):
+        (folder / "mine.py").write_text(code) if code else (folder / "mine.py").unlink()
+        after = collect(Store.open(Path(first)))
+        assert before.identical(after)
+
+
+def test_code_that_changes_while_a_sweep_runs_ends_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "grid.toml").write_text(GRID + "chunk_runs = 1\n")
+    once, compute = load("grid.toml"), engine.here
+
+    def edited(chunks, the_plan, device, tick):
+        for i, done in enumerate(compute(chunks, the_plan, device, tick)):
+            yield done
+            if i == 0:
+                (folder / "mine.py").write_text(CODE.replace("SCALE = 1.0", "SCALE = 3.0"))
+
+    with pytest.raises(ValueError, match="has changed while the sweep ran"):
+        engine.run_sweep(once, Path("out"), compute=edited)
+    (stored,) = Path("out").glob("grid-*/chunks")
+    assert len(list(stored.iterdir())) == 1
+
+
+MORE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from lmo.balls import LInf
+from lmo.oracles import Oracle
+
+@dataclass(frozen=True)
+class Scaled(Bowl):
+    scale: float = 2.0
+
+class Plain(Oracle):
+    ball, name = LInf(), "plain"
+
+    def _direction(self, m, memory, draw, harm):
+        return self.ball.lmo(m), memory
+
+plain = Plain()
+"""
+
+
+def test_code_with_dataclasses_loads_and_an_oracle_for_another_ball_leaves_its_runs_out(folder: Path) -> None:
+    top, rest = MORE.split("from lmo.balls", 1)
+    (folder / "mine.py").write_text(f"{top}{CODE}\nfrom lmo.balls{rest}")
+    assert catalogue.problem_called("mine.py:Scaled").scale == 2.0  # type: ignore[attr-defined]
+    (folder / "grid.toml").write_text(GRID.replace('"l-inf"', '["l-inf", "l2"]').replace(":half", ":plain"))
+    assert json.loads(lmo("sweep", "grid.toml", "--json").out)["runs"] == 6  # not the oracle of ℓ∞ in ℓ2

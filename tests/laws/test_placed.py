@@ -32,3 +32,12 @@ def test_a_copy_goes_with_its_original() -> None:
     del constant
     gc.collect()
     assert gone() is None
+
+
+def test_a_copy_made_in_inference_mode_serves_autograd() -> None:
+    constant, x = torch.arange(3.0, dtype=torch.float64), torch.ones(3, dtype=torch.float32)
+    with torch.inference_mode():
+        like(constant, x)
+    y = x.clone().requires_grad_()
+    (like(constant, y) * y**2).sum().backward()
+    assert torch.equal(y.grad, 2 * torch.arange(3.0))
