@@ -11,6 +11,7 @@ from experiments.sweeps.specification import Sweep
 
 ERRORS = ("random", "shrink", "inflate", "mixed", "worst")  # the controlled ones, in the order of the map
 STEP_SPACING, ALPHA_SPACING = 2**0.25, 1.2  # ratio of neighbouring points at the end of a search with noise
+DRAWING = ("random", "worst", "low-rank")  # oracles whose answer depends on the seed, if only by its start
 LARGE = 2**15  # entries of a matrix from which its SVD costs more than a step
 EXACT_SPACING = 2 ** (1 / 32)  # the same where nothing is random: one run a point
 
@@ -67,7 +68,7 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether runs of two seeds differ."""
-        return self.setting.noisy or self.oracle in ("random", "worst")
+        return self.setting.noisy or self.oracle.partition(":")[0] in DRAWING
 
     @property
     def label(self) -> str:
@@ -156,7 +157,7 @@ class Form:
         """The lines of the settings whose label has `text`; their intervals are as wide as in the whole form."""
         lines = tuple(line for line in self.lines if text in line.setting.label)
         if not lines:
-            labels = "; ".join(setting.label for setting in self.settings)
+            labels = "; ".join(dict.fromkeys(line.setting.label for line in self.lines))
             raise ValueError(f"no setting of the {self.name} form has {text!r} in its label; they are {labels}")
         return replace(self, lines=lines, scalings=(), intervals=self.family)
 

@@ -69,7 +69,7 @@ def matrices() -> Form:
     layer = Setting("matrix-quadratic:256x1024", "spectral", 0.0, "none", 30)
     errors = {
         "shrink": (DELTAS[0],), "mixed": (DELTAS[0],), "jordan": ("jordan:5", "jordan:2"),
-        "polar express": ("polar-express:3",), "low rank": ("low-rank:64",),
+        "polar express": ("polar-express:3",),
     }  # fmt: skip
     return Form("matrices", tuple(line(layer, *one) for one in errors.items()), 1, 1, resamples=200)
 

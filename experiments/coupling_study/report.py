@@ -175,9 +175,9 @@ def _readings(outcome: Outcome) -> list[str]:
         return []
     grows, falls = sum(v.low > 0 for v in shifts), sum(v.high < 0 for v in shifts)
     ended = sum(v.reason == NO_ROOM for v in shifts)
-    room = f" (in {ended} lines the exact oracle's best α is 1 already, and no larger one can appear)" if ended else ""
+    room = f" {ended} are undecided as the exact oracle's best α is 1, and no larger one can appear." if ended else ""
     return [
         "“A larger momentum parameter for a less precise oracle”: read as α (less memory) the runs support it in "
         f"{grows} of {len(shifts)} lines; read as β = 1 − α (more memory), in {falls}; in "
-        f"{len(shifts) - grows - falls} the interval has both signs{room}."
+        f"{len(shifts) - grows - falls} the interval has both signs.{room}"
     ]

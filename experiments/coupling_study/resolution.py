@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import t as student
 
 from experiments.coupling_study.cells import Arm, Form
 from experiments.coupling_study.search import Found, spacings
@@ -49,9 +50,10 @@ def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Reso
 
 
 def _pilot(found: Found) -> power.Pilot:
-    """The pilot; an arm that has no curvature in alpha is asked along its best alpha alone.
+    """The pilot; an arm that is not curved in both axes is asked along its best alpha alone.
 
-    Its value moves as there. Its best step does where that alpha is 1, the largest there is: it stays so.
+    Its value moves as there. Its best step does where that alpha is 1, the largest there is, and is significantly
+    better than the next one: elsewhere resamples leave it, and the step with it.
     """
     values, log_points = found.window.values, found.window.log_points
     told = power.pilot(values, log_points)
@@ -63,10 +65,20 @@ def _pilot(found: Found) -> power.Pilot:
         known = np.isfinite(log_points[0][i])
         if known.sum() >= 3:
             along = power.pilot(values[i][known, k], log_points[0][i][known])
-            value_moves[i] = along.value_moves
-            if log_points[1][i, k] > -1e-9:
+            if not np.isfinite(value_moves[i]).all():
+                value_moves[i] = along.value_moves
+            if log_points[1][i, k] > -1e-9 and _stays(values[i][known], k):
                 moves[i, 0] = along.moves[0]
     return replace(told, moves=moves, value_moves=value_moves)
+
+
+def _stays(values: np.ndarray, k: int) -> bool:
+    """Whether alpha k of values (steps, alphas, seeds) is better than the one below it, paired, at 95 % one-sided."""
+    best = [values[int(np.argmin(values[:, j].mean(-1))), j] for j in (k - 1, k)] if k else []
+    if not best or not np.isfinite(best).all():
+        return False
+    gain = best[0] - best[1]
+    return bool(gain.mean() > student.ppf(0.95, gain.size - 1) * gain.std(ddof=1) / np.sqrt(gain.size))
 
 
 def _of(arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: float, alpha_at: float) -> Resolvable:

@@ -16,15 +16,18 @@ from experiments.coupling_study import forms, report
 from experiments.coupling_study import study as studies
 from experiments.coupling_study.cells import Arm, Form, Scaling, Setting, line
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
+from experiments.coupling_study.resolution import _stays
 from experiments.coupling_study.rounds import Question, Rounds, pieces
 from experiments.coupling_study.verdicts import NO_ROOM, level_of
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.run import run
 from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
+from experiments.sweeps import catalogue
 from lmo.balls import LInf
 from lmo.method import Method
 from lmo.momentum import Ema
 from lmo.oracles import Exact, Perturbed, Shrink
+from lmo.randomness import Draw
 
 S1 = Setting("isotropic:20", "l-inf", 0.02 * 20**0.5, "ema", 400)
 
@@ -229,7 +232,9 @@ def test_an_alpha_that_is_one_in_every_resample_has_exponent_zero_to_the_grid(mo
     assert alpha.exponent == 0.0 and 0.05 < alpha.high - alpha.low < 2
     mine = {(v.quantity, v.model): v for v in outcome.verdicts}
     assert (mine["alpha", "additive"].verdict, mine["alpha", "additive"].reason) == (UNDECIDED, NO_ROOM)
-    assert any("in 1 lines the exact oracle's best α is 1" in sentence for sentence in report.paragraph(outcome))
+    assert any(
+        "1 are undecided as the exact oracle's best α is 1" in sentence for sentence in report.paragraph(outcome)
+    )
     step, value = mine["step size", "additive"], mine["value", "additive"]
     assert np.isfinite([step.resolvable, value.resolvable]).all()  # along α = 1: they are curved in the step size
     assert step.verdict == APPEARS and value.verdict != UNDECIDED
@@ -272,6 +277,9 @@ def test_forms_are_declared_and_bounded() -> None:
     assert {setting.ball for setting in part.settings} == {"nuclear"} and level_of(part) == level_of(default)
     with pytest.raises(ValueError, match="no setting of the default form has 'neclear'"):
         default.only("neclear")
+    with pytest.raises(ValueError) as refused:
+        default.only("K = 1600")  # of a scaling alone
+    assert "K = 1600" not in str(refused.value).partition("they are")[2]
     greedy = Form("greedy", quick.lines, pilot_seeds=8, seeds=10**6)
     with pytest.raises(ValueError, match=r"about .* run-steps; at most 3e"):
         studies.study(greedy, Path("nowhere"), silent)
@@ -297,3 +305,24 @@ def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: 
     assert both.status == 2 and "give one of --quick, --full and --matrices" in " ".join(both.err.split())
     nowhere = lmo("study", "coupling", "--quick", "--device", "tpu", "--out", "there")
     assert nowhere.status == 2 and "`device` must be cpu, or cuda" in nowhere.err and not Path("there").exists()
+
+
+def test_an_alpha_of_one_stays_where_it_is_better_by_more_than_the_noise() -> None:
+    """Costs (steps, alphas, seeds) with the pair's difference 0.1 and a noise in common, then noise of each alone."""
+    noise = np.random.default_rng(0).standard_normal((3, 2, 16))
+    base = np.array([0.2, 0.0, 0.2])[:, None, None] + np.array([0.1, 0.0])[:, None]
+    assert _stays(1 + base + 0.5 * noise[:1, :1], 1)  # paired: what both have does not count
+    assert not _stays(1 + base + 2.0 * np.random.default_rng(1).standard_normal((3, 2, 16)), 1)
+    assert not _stays(1 + base, 0)  # no alpha below it
+
+
+def test_every_oracle_whose_answer_depends_on_the_seed_is_called_random() -> None:
+    arms = [arm for form in (forms.quick(), forms.default(), forms.matrices()) for arm in form.arms]
+    for oracle in dict.fromkeys(arm.oracle for arm in arms):
+        setting = Setting("matrix-quadratic:12x12", "spectral")
+        problem = catalogue.problem_called(setting.problem)
+        built = catalogue.oracle_called(oracle, catalogue.ball_called("spectral", problem), 0.3)
+        m = problem.true_gradient(problem.start(2) + 0.1)
+        d, _ = built(m, draw=Draw([0, 1], 0))
+        drawn = float((d[0] - d[1]).abs().max()) > 1e-12
+        assert Arm(setting, oracle, 0.3).random or not drawn, oracle
