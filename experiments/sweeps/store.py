@@ -208,9 +208,11 @@ class Store:
                 handle.flush()
                 os.fsync(handle.fileno())
             os.replace(temporary, path)
-        except OSError as error:
+        except BaseException as error:  # Ctrl-C may come here, too
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             why = "the disk is full" if full else f"it cannot be written ({error.strerror})"
             raise OSError(
