@@ -71,13 +71,7 @@ def _run(name: str, only: str, resume: bool, workers: int, device: str, out: Pat
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)
-    summary = {
-        "form": name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
-        "verdicts": [report.verdict_row(v) for v in outcome.verdicts], "arms": report.arm_rows(outcome),
-        "exponents": report.exponent_rows(outcome),
-        "paragraph": report.paragraph(outcome),
-    }  # fmt: skip
-    text = json.dumps(plain(summary), ensure_ascii=False, indent=1)
+    text = json.dumps(plain(report.summary(outcome)), ensure_ascii=False, indent=1)
     (shown / "coupling.json").write_text(text, encoding="utf-8")
     if as_json:
         print(text)

@@ -162,6 +162,15 @@ def paragraph(outcome: Outcome) -> list[str]:
     return said
 
 
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """Everything of a study as plain data: what `coupling.json` holds."""
+    return {
+        "form": outcome.form.name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
+        "verdicts": [verdict_row(v) for v in outcome.verdicts], "arms": arm_rows(outcome),
+        "exponents": exponent_rows(outcome), "paragraph": paragraph(outcome),
+    }  # fmt: skip
+
+
 def _regret(outcome: Outcome, line: Any) -> float:
     of, i = outcome.at(line)
     value = of.intervals.estimate[i, QUANTITIES.index("regret")]

@@ -99,6 +99,5 @@ def run_sweep(
         missing = [chunk for chunk in the_plan.chunks if chunk.number not in scan.finished]
         progress.started(the_plan, missing, scan.damaged)
         for chunk, results in compute(missing, the_plan, device, progress.done) if missing else ():
-            store.same_sources()
             store.write(chunk.number, results)
     return Outcome(store, len(missing), scan.damaged)

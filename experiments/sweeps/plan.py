@@ -150,14 +150,8 @@ def plan_of_text(text: str, device: str) -> Plan:
     """
     sent = json.loads(text)
     sweep = of_table(sent["sweep"])
-    check_sources(sweep, sent["sources"])
+    sweep.check_sources(sent["sources"])
     return plan(sweep, device)
-
-
-def check_sources(sweep: Sweep, sent: dict[str, str]) -> None:
-    """`ValueError` where the user's own code is not the one of these hashes."""
-    if sent and sweep.sources() != sent:
-        raise ValueError(f"the source of {', '.join(sent)} is another one on this worker; copy it there")
 
 
 def _build(problem: str, ball: str, oracle: str, noise: float) -> None:

@@ -109,6 +109,14 @@ class Sweep:
         text = json.dumps({"format": FORMAT, "device": device.split(":")[0], **content}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def check_sources(self, sources: dict[str, str]) -> None:
+        """`ValueError` where the user's own code is not, or no longer, the one of these hashes."""
+        if sources and self.sources() != sources:
+            raise ValueError(
+                f"the source of {', '.join(sources)} is not the one that this sweep began with: changed on the way, or "
+                "another one on a worker. What is stored is of the code before"
+            )
+
     def sources(self) -> dict[str, str]:
         """The hash of the source file of every problem and oracle of the user's own, by its spec."""
         from experiments.sweeps import catalogue  # loads torch, which reading a specification does not need

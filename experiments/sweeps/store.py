@@ -118,14 +118,6 @@ class Store:
         layout = self.about.get("layout")
         return plan_of_layout(self.sweep, layout) if layout else plan(self.sweep, self.device)
 
-    def same_sources(self) -> None:
-        """`ValueError` where the user's code is no longer the one that these results are of."""
-        if self.sources and self.sweep.sources() != self.sources:
-            raise ValueError(
-                f"the source of {', '.join(self.sources)} has changed while the sweep ran; what is stored is of the "
-                "code before, run it again for the new one"
-            )
-
     @property
     def about(self) -> dict[str, Any]:
         """What `sweep.json` says."""
@@ -150,7 +142,9 @@ class Store:
 
         Raises:
             OSError: the disk is full or not writable; everything stored before is intact.
+            ValueError: the user's code has changed since the sweep began, so it is not known which one this is of.
         """
+        self.sweep.check_sources(self.sources)
         names = result_names(self.sweep)
         array = np.empty(len(results[names[0]]), dtype=[(name, "<f8") for name in names])
         for name in names:

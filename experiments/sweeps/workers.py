@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from experiments.sweeps.engine import Compute, Results
-from experiments.sweeps.plan import Chunk, Plan, check_sources, plan_of_text
+from experiments.sweeps.plan import Chunk, Plan, plan_of_text
 from experiments.sweeps.simulate import simulate
 
 AHEAD = 4  # chunks sent to each worker before one comes back
@@ -59,7 +59,7 @@ def compute_chunk(text: str, index: int, device: str) -> Results:
     torch.set_num_threads(1)  # one process per core; more threads would compete
     the_plan = plan_of_text(text, device)
     results = simulate(the_plan.chunks[index], the_plan.sweep, device)
-    check_sources(the_plan.sweep, json.loads(text)["sources"])  # it may have changed on the way
+    the_plan.sweep.check_sources(json.loads(text)["sources"])  # the code may have changed on the way
     return results
 
 

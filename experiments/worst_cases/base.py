@@ -131,10 +131,10 @@ def bound_at(theorem: Theorem, constants: Mapping[str, float]) -> float:
 
 
 def deterministic(theorem: Theorem) -> str | None:
-    """None for statements about exact gradients without momentum and decay, else what is in the way."""
+    """None for statements about exact gradients without momentum, decay and constraint, else what is in the way."""
     method = theorem.method
     if method.momentum != "none" or method.decay:
-        return "it is about a method with momentum or decay; this search knows x⁺ = x + γd̂ alone"
+        return "it is about a method with momentum, decay or a constraint; this search knows x⁺ = x + γd̂ alone"
     return "it is about stochastic gradients" if theorem.expectation else None
 
 

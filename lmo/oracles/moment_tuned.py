@@ -28,9 +28,9 @@ LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all ent
 REACH = (2.0**-8, 2.0**12)  # ‖x‖_F for which float32 holds the squares of (x xᵀ)² that matter
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
-_recordings = PerStream()
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
+_recordings = PerStream()
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _plan_for(rows: int, k: int, may_gain: bool, tail: float, dtype: torch.dtype
         for i, plan in enumerate(PLANS)
         if plan.gain * (1 + ERROR) <= longest and _errors(plan.polynomials, sigma, scale)[0] <= most
     )
-    return next(good, len(PLANS) - 2)
+    return next(good, len(PLANS) - 2)  # the longest without a gain
 
 
 def _errors(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> tuple[float, float]:

@@ -62,17 +62,18 @@ def test_answers_are_those_of_the_plain_chain(shape, dtype, monkeypatch: pytest.
         return record(work, *given, pool=pool)
 
     monkeypatch.setattr(recordings, "Recording", counted)
-    kept: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    kept: list[tuple[MomentTuned, torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for oracle in (MomentTuned(dtype=dtype), MomentTuned(0.01, dtype=dtype)):
         for k in range(12):
             m = decaying(shape, (0.0, 0.5, 1.0, 1.4)[k % 4], k) * 10.0 ** (k % 3)
-            kept.append((m, oracle(m)[0], plainly(oracle, m)))
+            kept.append((oracle, m, oracle(m)[0], plainly(oracle, m)))
     assert 4 <= len(asked) <= 10
-    for m, mine, its in kept:
+    for oracle, m, mine, its in kept:
         assert mine.stride() == its.stride() and mine.dtype == torch.float64
         if dtype == torch.bfloat16:
             one, other = (measure(Spectral(), m, d) for d in (mine, its))
-            assert float(one.epsilon) == pytest.approx(float(other.epsilon), abs=0.1)  # a further step, or not
+            # a chain of a dozen products, each rounded to 2^-8, and one of them may stop a step earlier
+            assert float(one.epsilon) == pytest.approx(float(other.epsilon), abs=oracle.tail + 2**-4)
             assert float(one.eta) == pytest.approx(float(other.eta), abs=0.04)
         else:
             torch.testing.assert_close(mine, its, rtol=0, atol=1e-11 if dtype == torch.float64 else 1e-3)
