@@ -28,7 +28,8 @@ class Case:
 
     value, bound: the theorem's metric, and its claim at `constants`. status: "run": attained by a run of an explicit
     function and oracle (`instance` holds all of both); "candidate": the value of one pattern in a relaxation, above or
-    below the truth; "upper": no instance does worse, to the accuracy of the solver.
+    below the truth; "upper": no instance does worse, to the accuracy of the solver. reached: what some function and
+    oracle are known to reach where the search proves that without running them, to the accuracy of the solver.
     """
 
     attack: str
@@ -40,6 +41,7 @@ class Case:
     status: Status
     detail: str
     instance: Mapping[str, Any] = field(default_factory=dict)
+    reached: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -87,31 +89,38 @@ class Attack(ABC):
 
 
 def completed(theorem: Theorem, constants: Mapping[str, float]) -> dict[str, float]:
-    """`constants` checked, with defaults (Δ = L = 1, K = 10, δ = 0.5) and the theorem's tuned step where none is given.
+    """`constants` checked, with defaults (Δ = L = λ = 1, K = 10, δ = 0.5) and the theorem's tuned step where none is
+    given. A statement about Frank–Wolfe has λ in place of Δ and of the step.
 
     Raises:
         ValueError, TypeError: an unknown constant, or one outside its range.
     """
-    allowed = ("initial_gap", "smoothness", "steps", "delta", "step_size")
+    open_loop = theorem.method.step == "open-loop"
+    allowed = ("smoothness", "steps", "delta", *(("weight_decay",) if open_loop else ("initial_gap", "step_size")))
     for name in constants:
         if name not in allowed:
             raise unknown_name("constant", name, allowed)
-    full = {"initial_gap": 1.0, "smoothness": 1.0, "steps": 10, "delta": 0.5} | dict(constants)
+    positive = ("smoothness", "weight_decay" if open_loop else "initial_gap")
+    full = {**dict.fromkeys(positive, 1.0), "steps": 10, "delta": 0.5} | dict(constants)
     full["steps"] = check_integer("steps", int(full["steps"]) if full["steps"] == int(full["steps"]) else 0.5, 1)
     check_number("delta", full["delta"], at_least=0.0, below=1.0)
-    for name in ("initial_gap", "smoothness"):
+    for name in positive:
         check_number(name, full[name], above=0.0)
-    if "step_size" not in full:
-        errors = {"delta": full["delta"], "epsilon": full["delta"], "eta": full["delta"]}
-        known = {n: v for n, v in (full | errors).items() if n in needed_to_tune(theorem)}
-        if "epsilon" in known or "eta" in known:
-            known.pop("delta", None)
-        tuned = theorem.tune(**known)
-        if tuned.step_size is not None:
-            full["step_size"] = float(tuned.step_size)
+    if "step_size" not in full and not open_loop:
+        tuned = _tuned_step(theorem, full)
+        full |= {} if tuned is None else {"step_size": tuned}
     if "step_size" in full:
         check_number("step_size", full["step_size"], above=0.0)
     return full
+
+
+def _tuned_step(theorem: Theorem, full: Mapping[str, float]) -> float | None:
+    errors = {"delta": full["delta"], "epsilon": full["delta"], "eta": full["delta"]}
+    known = {n: v for n, v in (dict(full) | errors).items() if n in needed_to_tune(theorem)}
+    if "epsilon" in known or "eta" in known:
+        known.pop("delta", None)
+    tuned = theorem.tune(**known)
+    return None if tuned.step_size is None else float(tuned.step_size)
 
 
 def needed_to_tune(theorem: Theorem) -> set[str]:

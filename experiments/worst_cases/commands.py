@@ -50,22 +50,41 @@ def worst_case(
         show(made, cli.console)
 
 
+def _columns(made: list[Row]) -> list[tuple[str, list[str]]]:
+    """Heading and cells of the columns that have something to say."""
+    columns = [("δ", [f"{row.constants['delta']:g}" for row in made])]
+    columns.append(("K", [f"{row.constants['steps']:g}" for row in made]))
+
+    def add(name: str, values: list[float | None]) -> bool:
+        said = any(value is not None for value in values)
+        if said:
+            columns.append((name, ["" if v is None else f"{v:.5g}" for v in values]))
+        return said
+
+    def add_with_part(name: str, values: list[float | None]) -> None:
+        if add(name, values):
+            parts = ["" if v is None else f"{v / row.bound:.3f}" for v, row in zip(values, made, strict=True)]
+            columns.append(("of bound", parts))
+
+    add("γ", [row.constants.get("step_size") for row in made])
+    add_with_part("run", [None if row.run is None else row.run.value for row in made])
+    for name in dict.fromkeys(name for row in made for name in row.found):
+        add_with_part(f"{name} reached", [row.found[name].reached for row in made])
+        add_with_part(name, [row.found[name].value for row in made])
+    columns += [("bound", [f"{row.bound:.5g}" for row in made]), ("s", [f"{row.seconds:.1f}" for row in made])]
+    run_of = [row.run.detail if row.run else "" for row in made]
+    return [*columns, ("run of", run_of)] if any(run_of) else columns
+
+
 def show(made: list[Row], console: Console) -> None:
     """The table: every value also as a part of the bound."""
     from rich.table import Table
 
     shown = Table(box=None, header_style="bold")
-    searches = list(dict.fromkeys(name for row in made for name in row.found))
-    for column in ("δ", "K", "γ", "run", "of bound", *(c for s in searches for c in (s, "of bound")), "bound", "s"):
-        shown.add_column(column, justify="right", no_wrap=True)
-    shown.add_column("run of", no_wrap=True)
-    for row in made:
-        cells = [f"{row.constants['delta']:g}", f"{row.constants['steps']:g}"]
-        cells.append(f"{row.constants['step_size']:.5g}" if "step_size" in row.constants else "")
-        cells += ["", ""] if row.run is None else [f"{row.run.value:.5g}", f"{row.run.ratio:.3f}"]
-        for one in searches:
-            cells += [f"{row.found[one].value:.5g}", f"{row.found[one].value / row.bound:.3f}"]
-        cells += [f"{row.bound:.5g}", f"{row.seconds:.1f}", row.run.detail if row.run else ""]
+    columns = _columns(made)
+    for heading, _ in columns:
+        shown.add_column(heading, justify="left" if heading == "run of" else "right", no_wrap=True)
+    for cells in zip(*(cells for _, cells in columns), strict=True):
         shown.add_row(*cells)
     needed = Console(width=sys.maxsize).measure(shown).maximum
     Console(width=max(console.width, needed)).print(shown)  # a narrower console would cut digits
@@ -73,7 +92,9 @@ def show(made: list[Row], console: Console) -> None:
     if any(row.run for row in made):
         says.insert(0, "run: attained by an explicit function and oracle, run twice.")
     says += [f"{name}: {case.status}, {case.detail}." for name, case in made[-1].found.items()]
-    if any(case.status == "candidate" for row in made for case in row.found.values()):
+    if any(case.reached is not None for row in made for case in row.found.values()):
+        says.append("reached: what some function and oracle attain, proved without running them.")
+    if any(case.status == "candidate" and case.reached is None for row in made for case in row.found.values()):
         says.append("A candidate is the value of a relaxation: neither attained nor proved to be above all runs.")
     for line in says:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -39,7 +39,13 @@ class Row:
     def record(self) -> dict[str, Any]:
         """As plain data."""
         searched = {
-            name: {"value": case.value, "status": case.status, "ratio": case.value / self.bound, "detail": case.detail}
+            name: {
+                "value": case.value,
+                "status": case.status,
+                "ratio": case.value / self.bound,
+                "detail": case.detail,
+                "reached": case.reached,
+            }
             for name, case in self.found.items()
         }
         run = None if self.run is None else {"value": self.run.value, "ratio": self.run.ratio, "by": self.run.detail}
@@ -51,20 +57,22 @@ def chosen(theorem: Theorem, norm: str, methods: Sequence[str]) -> list[Attack]:
     """The searches that are asked for, or all that fit; `ValueError` where an asked one does not fit, or none does."""
     if norm not in NORMS:
         raise unknown_name("norm", norm, NORMS)
-    why = deterministic(theorem)
-    if why:
-        raise ValueError(f"there is no search for the worst case of {theorem.name!r}: {why}")
     known = attacks()
+    refusals = {name: attack.refuses(theorem, norm) for name, attack in known.items()}
+    why = deterministic(theorem)
+    if why and None not in refusals.values():
+        elsewhere = [n for n in NORMS if any(attack.refuses(theorem, n) is None for attack in known.values())]
+        hint = f" (there is one in {', '.join(elsewhere)})" if elsewhere else ""
+        raise ValueError(f"there is no search for the worst case of {theorem.name!r} in {norm}: {why}{hint}")
     for name in methods:
         if name not in known:
             raise unknown_name("search", name, known)
-        refused = known[name].refuses(theorem, norm)
-        if refused:
-            raise ValueError(f"the search {name!r} cannot be asked about {theorem.name!r} in {norm}: {refused}")
+        if refusals[name]:
+            raise ValueError(f"the search {name!r} cannot be asked about {theorem.name!r} in {norm}: {refusals[name]}")
     usual = [name for name in known if name != "mixed-integer"]  # which takes three steps at most
-    fitting = [known[name] for name in (methods or usual) if known[name].refuses(theorem, norm) is None]
+    fitting = [known[name] for name in (methods or usual) if refusals[name] is None]
     if not fitting:
-        reasons = "; ".join(f"{name}: {attack.refuses(theorem, norm)}" for name, attack in known.items())
+        reasons = "; ".join(f"{name}: {refused}" for name, refused in refusals.items())
         raise ValueError(f"no search fits {theorem.name!r} in {norm} ({reasons})")
     return fitting
 

@@ -13,7 +13,7 @@ from experiments.worst_cases.base import bound_at, completed
 from experiments.worst_cases.constructions import Constructions
 
 pytest.importorskip("cvxpy")
-from experiments.worst_cases.gram import SmallestGap, worst
+from experiments.worst_cases.smallest_gap import SmallestGap, worst
 
 
 def in_pepit(delta: float, steps: int, norm: float, equal: bool) -> float:
