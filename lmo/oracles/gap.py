@@ -1,7 +1,8 @@
 """Upper bounds on λ₁ = σ_max(x)², without an SVD and with all rounding bounded: what makes the gap of a pair a proof.
 
-All in float64, for wide or square x (n, a, b), a ≤ b, and A = xxᵀ. Each gives one number per matrix, inf where nothing
-is proved. The least trustworthy link is the BLAS: it must sum in float64, in any order (no Strassen, no emulation).
+All in float64, for wide or square x (n, a, b), a ≤ b, and A = xxᵀ; size (n,): `frobenius(x)`, which all of them need.
+Each gives one number per matrix, inf where nothing is proved. The least trustworthy link is the BLAS: it must sum in
+float64, in any order (no Strassen, no emulation).
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ class Pair(NamedTuple):
     lower: Tensor
 
 
-def pair_from(x: Tensor, u: Tensor) -> Pair:
+def pair_from(x: Tensor, u: Tensor, size: Tensor) -> Pair:
     """One step of power iteration from u (n, a): v = xᵀu/‖·‖, u⁺ = xv/‖·‖, so that u⁺ᵀxv = ‖xv‖ ≥ ‖xᵀu‖.
 
     Rounding: xv is off by γ_b‖x‖_F, normalising it by 2γ_{a+3}, the entries of d̂ by one unit each.
     """
     v = normalised(times(x.mT, u))
     w = times(x, v)
-    lower = torch.linalg.vector_norm(w, dim=-1) - 2 * gamma(sum(x.shape[-2:]) + 8) * frobenius(x)
+    lower = torch.linalg.vector_norm(w, dim=-1) - 2 * gamma(sum(x.shape[-2:]) + 8) * size
     return Pair(normalised(w), v, lower.clamp(min=0))
 
 
@@ -47,35 +48,35 @@ def by_deflation(theta: Tensor, residual: Tensor, rest: Tensor, error: Tensor) -
     return torch.where(gap > 0, bound, torch.inf)
 
 
-def by_trace(x: Tensor, u: Tensor) -> Tensor:
+def by_trace(x: Tensor, u: Tensor, size: Tensor) -> Tensor:
     """`by_deflation` with ρ = tr A − θ = ‖x‖_F² − θ: two products with vectors, for σ₁² > ½Σσ²."""
     t = times(x.mT, u)
     theta = t.square().sum(-1)
     residual = torch.linalg.vector_norm(times(x, t) - theta.unsqueeze(-1) * u, dim=-1)
-    trace = frobenius(x) ** 2
+    trace = size**2
     return by_deflation(theta, residual, trace - theta, 16 * gamma(sum(x.shape[-2:]) + 4) * trace)
 
 
-def gram_error(x: Tensor) -> Tensor:
+def gram_error(x: Tensor, size: Tensor) -> Tensor:
     """How far xxᵀ as computed is from A in the spectral norm, at most: γ_b‖x‖_F²."""
-    return gamma(x.shape[-1]) * frobenius(x) ** 2
+    return gamma(x.shape[-1]) * size**2
 
 
-def by_gram_norm(x: Tensor, gram: Tensor, u: Tensor) -> Tensor:
+def by_gram_norm(x: Tensor, gram: Tensor, u: Tensor, size: Tensor) -> Tensor:
     """`by_deflation` with ρ² = ‖A‖_F² − θ²: for σ₁⁴ > ½Σσ⁴, given `gram` = xxᵀ as computed."""
     w = times(gram, u)
     theta = (w * u).sum(-1)
     residual = torch.linalg.vector_norm(w - theta.unsqueeze(-1) * u, dim=-1)
-    size = frobenius(gram) + gram_error(x)
-    error = 16 * gamma(2 * gram.shape[-1] + 4) * size + gram_error(x)
-    rest = (size**2 - (theta - error).clamp(min=0) ** 2).clamp(min=0).sqrt() * SLACK
+    whole = frobenius(gram) + gram_error(x, size)
+    error = 16 * gamma(2 * gram.shape[-1] + 4) * whole + gram_error(x, size)
+    rest = (whole**2 - (theta - error).clamp(min=0) ** 2).clamp(min=0).sqrt() * SLACK
     return by_deflation(theta, residual, rest, error)
 
 
-def by_cholesky(x: Tensor, gram: Tensor, limit: Tensor) -> Tensor:
+def by_cholesky(x: Tensor, gram: Tensor, limit: Tensor, size: Tensor) -> Tensor:
     """λ₁ ≤ `limit` (n,), if sI − xxᵀ has a Cholesky factorisation; s < limit leaves room for its rounding."""
     rows = gram.shape[-1]
-    error = gram_error(x)
+    error = gram_error(x, size)
     shift = (limit - error) * (1 - 1.1 * rows * gamma(rows + 1) - 64 * UNIT)
     proved, tau = shift_to_positive(-gram, shift)
     return torch.where(proved, (tau + error) * SLACK, torch.inf)

@@ -18,7 +18,7 @@ EVERY = 8  # steps between two looks at the Ritz values
 PRODUCTS = 96  # steps with x itself, after which a random start has to give way to the proof
 MOST = 400  # steps with the Gram matrix, after which its eigendecomposition takes over
 CONVERGED = 0.1  # of the target: the estimated error at which a bound is tried
-STRIP = 128  # terms of one dot product behind a random start: its bound is sensitive to the rounding of the products
+STRIP = 512  # terms of one dot product behind a random start: its bound is sensitive to the rounding of the products
 RANDOM = "random start"
 
 
@@ -35,13 +35,13 @@ def certified(x: Tensor, start: Tensor, target: float, failure: float) -> Found:
 
     failure: 0, or the probability with which `start`, uniform in direction, may mislead the bound.
     """
-    times = _in_strips if failure else torch.mv
-    run = Krylov(lambda q: times(x[0], times(x[0].mT, q)), start)
-    found = _by_vectors(x, run, target, failure)
+    size = frobenius(x)
+    run = Krylov(gram_times_in_strips if failure else gram_times, x[0], start)
+    found = _by_vectors(x, size, run, target, failure)
     if found is None:
         gram = symmetric_product(x, x)
-        run.apply = gram[0].mv
-        found = _by_gram(x, gram, run, target)
+        run.apply, run.matrix = torch.mv, gram[0]
+        found = _by_gram(x, size, gram, run, target)
         if found is None:
             found = by_eigendecomposition(x, gram, target)
     return found
@@ -49,8 +49,9 @@ def certified(x: Tensor, start: Tensor, target: float, failure: float) -> Found:
 
 def by_eigendecomposition(x: Tensor, gram: Tensor, target: float) -> Found:
     """The leading pairs of x (n, a, b), none of them 0, from the eigenvectors of `gram` = xxᵀ; proved by Cholesky."""
-    pair = pair_from(x, torch.linalg.eigh(gram).eigenvectors[..., -1])
-    epsilon = _epsilon(pair, gap.by_cholesky(x, gram, _limit(pair, target)))
+    size = frobenius(x)
+    pair = pair_from(x, torch.linalg.eigh(gram).eigenvectors[..., -1], size)
+    epsilon = _epsilon(pair, gap.by_cholesky(x, gram, _limit(pair, target), size))
     if not bool((epsilon <= target).all()):
         raise ArithmeticError(f"no proof of the gap {target:g} for {x.shape[-2]}×{x.shape[-1]}; ask for a larger one")
     return Found(pair, epsilon, "eigendecomposition and Cholesky")
@@ -66,9 +67,9 @@ def _epsilon(pair: Pair, bound: Tensor) -> Tensor:
     return (1 - pair.lower / bound.sqrt() + 4 * UNIT).clamp(min=0)
 
 
-def _by_vectors(x: Tensor, run: Krylov, target: float, failure: float) -> Found | None:
+def _by_vectors(x: Tensor, size: Tensor, run: Krylov, target: float, failure: float) -> Found | None:
     """With products of x and vectors alone; None where they do not certify `target`."""
-    trace = float(frobenius(x)) ** 2
+    trace = float(size) ** 2
     while run.steps < PRODUCTS:
         run.extend(EVERY)
         ritz = run.ritz()
@@ -77,30 +78,55 @@ def _by_vectors(x: Tensor, run: Krylov, target: float, failure: float) -> Found 
             return None
         if ritz.error > CONVERGED * target * ritz.theta:
             continue
-        pair = pair_from(x, ritz.vector.unsqueeze(0))
-        if decaying and bool((epsilon := _epsilon(pair, gap.by_trace(x, pair.u))) <= target):
+        pair = pair_from(x, run.vector(ritz).unsqueeze(0), size)
+        if decaying and bool((epsilon := _epsilon(pair, gap.by_trace(x, pair.u, size))) <= target):
             return Found(pair, epsilon, "trace")
-        if failure and bool((epsilon := _epsilon(pair, _by_start(x, run, pair, target, failure))) <= target):
+        if failure and bool((epsilon := _epsilon(pair, _by_start(x, size, run, pair, target, failure))) <= target):
             return Found(pair, epsilon, RANDOM)
     return None
 
 
-def _by_start(x: Tensor, run: Krylov, pair: Pair, target: float, failure: float) -> Tensor:
+def _by_start(x: Tensor, size: Tensor, run: Krylov, pair: Pair, target: float, failure: float) -> Tensor:
     """`gap.by_random_start`: x(xᵀq) in strips is off by (γ_a′ + γ_b′)‖x‖_F σ₁, the rest of a step by 16 units of λ₁."""
     rows, columns = x.shape[-2:]
     limit, least = float(_limit(pair, target)), gap.least_coordinate(rows, failure)
     terms = gamma(_terms(rows)) + gamma(_terms(columns))
-    error = terms * float(frobenius(x)) * math.sqrt(limit) * (1 + 1e-9) + 16 * UNIT * limit
+    error = terms * float(size) * math.sqrt(limit) * (1 + 1e-9) + 16 * UNIT * limit
     return pair.lower.new_full((1,), gap.by_random_start(*run.coefficients(), limit, least, error))
+
+
+def gram_times(x: Tensor, q: Tensor) -> Tensor:
+    """x xᵀq for x (a, b), q (a,)."""
+    return torch.mv(x, torch.mv(x.mT, q))
+
+
+def gram_times_in_strips(x: Tensor, q: Tensor) -> Tensor:
+    """The same, each dot product as a sum of sums over `STRIP` terms."""
+    return _in_strips(x, _in_strips(x.mT, q))
 
 
 def _in_strips(x: Tensor, q: Tensor) -> Tensor:
     """x q for x (a, b), q (b,), each dot product as a sum of sums over `STRIP` terms."""
-    columns = x.shape[1]
-    out = x[:, :STRIP] @ q[:STRIP]
-    for start in range(STRIP, columns, STRIP):
-        out = torch.addmv(out, x[:, start : start + STRIP], q[start : start + STRIP])
+    return _strips_at_once(x, q) if x.is_cuda else _strip_by_strip(x, q)
+
+
+def _strip_by_strip(x: Tensor, q: Tensor) -> Tensor:
+    (first, *others), (begin, *rest) = x.split(STRIP, dim=1), q.split(STRIP)
+    out = torch.mv(first, begin)
+    for part, of in zip(others, rest, strict=True):
+        out.addmv_(part, of)
     return out
+
+
+def _strips_at_once(x: Tensor, q: Tensor) -> Tensor:
+    """In two kernels, or three."""
+    whole = x.shape[1] // STRIP
+    if whole < 2:
+        return _strip_by_strip(x, q)
+    end = whole * STRIP
+    parts = x[:, :end].unflatten(1, (whole, STRIP)).movedim(1, 0)
+    out = torch.bmm(parts, q[:end].reshape(whole, STRIP, 1)).sum(0).squeeze(-1)
+    return out if end == x.shape[1] else torch.addmv(out, x[:, end:], q[end:])
 
 
 def _terms(columns: int) -> int:
@@ -108,7 +134,7 @@ def _terms(columns: int) -> int:
     return min(columns, STRIP) + math.ceil(columns / STRIP)
 
 
-def _by_gram(x: Tensor, gram: Tensor, run: Krylov, target: float) -> Found | None:
+def _by_gram(x: Tensor, size: Tensor, gram: Tensor, run: Krylov, target: float) -> Found | None:
     """With `gram` = xxᵀ; None where the run has not converged, or to a pair that is not the leading one."""
     while run.steps < MOST:
         ritz = run.ritz()
@@ -117,10 +143,10 @@ def _by_gram(x: Tensor, gram: Tensor, run: Krylov, target: float) -> Found | Non
         run.extend(EVERY)
     else:
         return None
-    pair = pair_from(x, ritz.vector.unsqueeze(0))
+    pair = pair_from(x, run.vector(ritz).unsqueeze(0), size)
     if 2 * ritz.theta**2 > float(frobenius(gram)) ** 2:
-        epsilon = _epsilon(pair, gap.by_gram_norm(x, gram, pair.u))
+        epsilon = _epsilon(pair, gap.by_gram_norm(x, gram, pair.u, size))
         if bool(epsilon <= target):
             return Found(pair, epsilon, "trace of the square")
-    epsilon = _epsilon(pair, gap.by_cholesky(x, gram, _limit(pair, target)))
+    epsilon = _epsilon(pair, gap.by_cholesky(x, gram, _limit(pair, target), size))
     return Found(pair, epsilon, "Cholesky") if bool(epsilon <= target) else None

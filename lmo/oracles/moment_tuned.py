@@ -13,19 +13,17 @@ from lmo.balls import NormBall, Spectral
 from lmo.checks import check_dtype, check_form, check_number, check_tensor
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
-from lmo.oracles.plans import ERROR, PLANS, Plan, further, plans_for
+from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.recordings import PerStream, matmul_settings, recordable
-from lmo.oracles.rounding import exactly_scaled
+from lmo.oracles.reach import in_range, in_reach
+from lmo.oracles.recordings import MOST_ENTRIES, PerStream, matmul_settings, recordable
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
-from lmo.oracles.scales.moments import Moments, moments, on_host, products_and_sums, read_moments
+from lmo.oracles.scales.moments import ROUNDINGS, Moments, least_nuclear, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
-LEAST = 2.0**-50  # of ‖M‖_F, for which float32 holds the squares of all entries that matter
-REACH = (2.0**-8, 2.0**12)  # ‖x‖_F for which float32 holds the squares of (x xᵀ)² that matter
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
@@ -46,7 +44,12 @@ class MomentTuned(Oracle):
     rule, not a proof of ε: `Adaptive` proves. Gradients through it take σ̄ and the plan for constants. Source:
     paper_notes.md, "Choosing by the spectrum".
 
+    Without that first look the plan is the shortest that is enough on every power law, σ̄ = (Σσ⁸)^⅛, and the answer is
+    looked at as before. On a GPU a look takes longer than the products that it saves, and a chain that asks nothing is
+    launched at once, for a single matrix as a recorded graph.
+
     Args:
+        look_first: whether the spectrum is looked at first; None: except on a GPU, for matrices of at most 2²⁴ entries.
         tail: the ε allowed to singular values that have not converged.
         dtype: precision of the iteration; None: that of the input. `fastest_dtype()` says which one is fastest.
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
@@ -55,6 +58,7 @@ class MomentTuned(Oracle):
     tail: float = 0.1
     dtype: torch.dtype | None = None
     ball: NormBall = field(default_factory=Spectral)
+    look_first: bool | None = None
     name: ClassVar[str] = "moment-tuned"
 
     def __post_init__(self) -> None:
@@ -64,7 +68,7 @@ class MomentTuned(Oracle):
 
     @classmethod
     def examples(cls) -> list[tuple[Oracle, tuple]]:
-        return [(cls(), (3, 4)), (cls(), (6, 2)), (cls(), (4, 4))]
+        return [(cls(), (3, 4)), (cls(), (6, 2)), (cls(), (4, 4)), (cls(look_first=False), (5, 3))]
 
     def _refuse(self, name: str, x: Any) -> None:
         check_form(name, x, 2)  # the sums tell whether all entries are finite …
@@ -74,14 +78,16 @@ class MomentTuned(Oracle):
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         tall = m.shape[-2] > m.shape[-1]
         x = m.mT if tall else m
-        x = x.reshape(-1, *x.shape[-2:])
-        answer = self._replayed(x) if x.shape[0] == 1 and recordable(x) else None
-        answer = (self._minus_polar(x) if answer is None else answer).to(m.dtype)
+        answer = self._minus_polar(x.reshape(-1, *x.shape[-2:])).to(m.dtype)
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
         answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *answer.shape[-2:])
         return answer.mT if tall else answer, memory
 
     def _minus_polar(self, m: Tensor) -> Tensor:
+        at_once = m.is_cuda and m[0].numel() <= MOST_ENTRIES if self.look_first is None else not self.look_first
+        return self._without_a_look(m) if at_once else self._by_a_look(m)
+
+    def _by_a_look(self, m: Tensor) -> Tensor:
         x, m, power, found = in_reach(m, self.dtype or m.dtype)
         plans = plans_for(found, self.tail)
         if (plans == plans[0]).all():
@@ -120,80 +126,62 @@ class MomentTuned(Oracle):
                 out[left] = y
         return out
 
-    def _replayed(self, m: Tensor) -> Tensor | None:
-        """The answer to one matrix (1, a, b) by recorded chains, in the memory layout of m; None: not recorded.
-
-        One for the moments, and one for each plan, which starts from what the first left in the memory that both keep.
-        """
+    def _without_a_look(self, m: Tensor) -> Tensor:
+        """By the plan for every decay. The host waits but once, when all is done; then further steps as elsewhere."""
         dtype = self.dtype or m.dtype
-        kind = (m.shape, m.dtype, dtype, *matmul_settings())
-        if torch.float16 in (dtype, m.dtype):
-            return None
-        first = _recordings.on(m).get(kind, lambda given: products_of(given, dtype), m)
-        if first is None:
-            return None
-        x, gram, square, sums = first(m)
-        found = read_moments(gram, square, sums)
-        if not reached(found):
-            return None
-        (own,) = first.given
-        (k,) = plans_for(found, self.tail).tolist()
-
-        def steps(scale: Tensor) -> tuple[Tensor, ...]:
-            y, before = run_blocks(x, gram, square, scale, PLANS[k].polynomials)
-            return y, both_sums(y, own, before)
-
-        scale = torch.from_numpy(found.sigma_max)
-        second = first.then.get(k, steps, scale.to(m.device))
-        if second is None:
-            return None
-        y, told = second(scale)
-        y = torch.empty_like(m, dtype=y.dtype).copy_(y)
-        return self._enough(y, m, Seen.of(y, told), found.sigma_max, found.nuclear, PLANS[k])
+        plan = PLANS[plan_for_all(m.shape[-2], self.tail, dtype)]
+        x, power = m, np.ones(m.shape[0])
+        if torch.float16 in (dtype, m.dtype):  # its range is short
+            x, m, power, _ = in_reach(m, dtype)
+        y, answer, told = _run(x, dtype, plan)
+        if not in_range(told[0]):
+            x, m, power, _ = in_reach(m, dtype)
+            y, answer, told = _run(x, dtype, plan)
+        t1, t2, t4, size, before = told
+        if not np.isfinite(size).all():
+            check_tensor("direction", y, 2)
+        seen, sigma_max, nuclear = Seen(size, before, None), schatten8(t4, dtype) / power, least_nuclear(t1, t2) / power
+        if unconverged(answer, m, seen, sigma_max, plan.low, nuclear, self.tail).any():
+            return self._enough(y.clone(), m, seen, sigma_max, nuclear, plan)
+        return answer
 
 
-def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray, Moments]:
-    """(x = m·power in `dtype`, m, power, moments of x), powers (n,) of 2; ‖x‖_F in `REACH`, or near 8 in float16.
+def _run(x: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor, np.ndarray]:
+    """(y, a copy in the dtype of x, the sums) of `at_once`: recorded if x is one matrix; y lasts till the next call."""
 
-    No square of a product overflows or vanishes then. An m whose own squares do is scaled first, by a power of two.
+    def work(given: Tensor) -> tuple[Tensor, ...]:
+        return at_once(given, dtype, plan.polynomials)
+
+    recording = None
+    if x.shape[0] == 1 and recordable(x):
+        recording = _recordings.on(x).get((x.shape, x.dtype, dtype, plan, *matmul_settings()), work, x)
+    y, told = work(x) if recording is None else recording(x)
+    answer = y if recording is None else torch.empty_like(x).copy_(y)  # launched before the host waits
+    return y, answer, on_host(told)
+
+
+def at_once(m: Tensor, dtype: torch.dtype, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
+    """−p(m/σ̄) with σ̄ = `schatten8`, and five sums (5, n): Σσ², Σσ⁴, Σσ⁸, ‖p‖_F², what `run_blocks` gives.
+
+    For m (n, a, b) in `REACH`. Nothing is asked on the host: every kernel can be launched at once.
     """
-    short = torch.float16 in (dtype, m.dtype)  # its range is
-    if not short:  # most often nothing is to be done, and the moments say so
-        x = m.to(dtype)
-        found = moments(x)
-        if reached(found):
-            return x, m, np.ones(m.shape[0]), found
-    check_tensor("m", m, 2)
-    size = np.sqrt(on_host(squares(m)))
-    if not ((size > LEAST) & (size < 1 / LEAST)).all():
-        m = exactly_scaled(m)
-        size = np.sqrt(on_host(squares(m)))
-    fine = (size == 0) | (size > REACH[0]) & (size < REACH[1]) & (not short)
-    power = np.exp2((3 if dtype == torch.float16 else 0) - np.rint(np.log2(np.where(fine, 1, size))))
-    x = _times(m, power, dtype, short)
-    return x, m, power, moments(x)
-
-
-def reached(found: Moments) -> bool:
-    """Whether all ‖x‖_F lie in `REACH`; no where an entry is not finite."""
-    return bool(((found.t1 > REACH[0] ** 2) & (found.t1 < REACH[1] ** 2)).all())
-
-
-def products_of(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """x = m in `dtype`, x xᵀ, its square, and the four sums (4, n)."""
     x = m.to(dtype)
-    return (x, *products_and_sums(x))
+    gram = symmetric_product(x, x)
+    square = symmetric_product(gram, gram)
+    t2, t4 = whole_square(gram), whole_square(square)
+    scale = torch.where(t4 > 0, schatten8(t4.detach(), dtype), 1)
+    y, before = run_blocks(x, gram, square, scale, polynomials)
+    return y, torch.stack([trace(gram), t2, t4, whole_square(y), before]).detach()
 
 
-def _times(m: Tensor, power: np.ndarray, dtype: torch.dtype, short: bool) -> Tensor:
-    """m·power in `dtype`, rounded first where its range allows that: fewer bytes to multiply."""
-    if (power == 1).all():
-        return m.to(dtype)
-    factor = float(power[0]) if m.shape[0] == 1 else torch.from_numpy(power).to(m.device).reshape(-1, 1, 1)
-    if short:
-        return (m * factor).to(dtype)
-    x = m.to(dtype)
-    return x * (factor if isinstance(factor, float) else factor.to(dtype))
+def schatten8(t4: Any, dtype: torch.dtype) -> Any:
+    """(Σσ⁸)^⅛ ≥ σ_max, from sums (n,) of squares of products that were rounded to `dtype`."""
+    return t4**0.125 * (1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5
+
+
+def whole_square(x: Tensor) -> Tensor:
+    """Σx² per matrix (n,), float64, in one kernel on a GPU; `squares` is faster on a CPU."""
+    return torch.linalg.vector_norm(x, dim=(-2, -1), dtype=torch.float64).square()
 
 
 def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:
@@ -223,7 +211,8 @@ def run_blocks(
     if x.shape[0] == 1 and x.dtype != torch.float16 and isinstance(scale, np.ndarray):
         first = divided(first, -float(scale[0]))  # one matrix: σ̄ and the sign go into the coefficients
     else:
-        u = torch.as_tensor(scale, device=x.device).reshape((-1, 1, 1) if x.shape[0] > 1 else ())  # (): keeps the dtype
+        u = torch.as_tensor(scale, device=x.device).to(torch.promote_types(x.dtype, torch.float32))
+        u = u.reshape((-1, 1, 1) if x.shape[0] > 1 else ())  # (): keeps the dtype
         y, gram, square = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2), (square, u**4)))
         scale = np.ones(1)
     factor, last = gram_factor(gram, (first, *others), square)

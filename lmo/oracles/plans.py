@@ -143,6 +143,12 @@ def _plan_for(rows: int, k: int, may_gain: bool, tail: float, dtype: torch.dtype
     return next(good, len(PLANS) - 2)  # the longest without a gain
 
 
+@functools.lru_cache(maxsize=256)
+def plan_for_all(rows: int, tail: float, dtype: torch.dtype) -> int:
+    """The place in `PLANS` of the shortest plan without a gain that is enough for power laws of every decay."""
+    return max(_plan_for(rows, k, False, tail, dtype) for k in range(0, BINS + 1, BINS // 20))
+
+
 def _errors(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> tuple[float, float]:
     """ε, the share of Σσ that ⟨M, −d̂⟩ misses, and η of a composition on a spectrum."""
     values = sigma / scale

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-MOST_ENTRIES = 2**24  # of a matrix: the kernels of larger ones outlast their launches
+MOST_ENTRIES = 2**24  # of a matrix: the kernels of larger ones outlast their launches and the host's looks
 KEPT = 64  # recordings; each holds the memory of its inputs and answers
 Work = Callable[..., tuple[Tensor, ...]]
 
 
 def recordable(m: Tensor) -> bool:
-    """Whether chains on m may be recorded: small, on the current CUDA device, no autograd, autocast or compiler.
+    """Whether chains on m may be recorded: not huge, on the current CUDA device, no autograd, autocast or compiler.
 
     A dispatch mode sees the recording, and no replay.
     """
@@ -47,12 +47,10 @@ def matmul_settings() -> tuple[Hashable, ...]:
 class Recording:
     """The graph of `work(*given)`; `answers` are its tensors, which the next replay overwrites.
 
-    then: recordings of chains that go on from `answers`, forgotten with this one. pool: memory shared with recordings
-    that are replayed one after the other, for what a chain forgets on its way.
+    pool: memory shared with recordings that are replayed one after the other, for what a chain forgets on its way.
     """
 
     def __init__(self, work: Work, *given: Tensor, pool: Any = None) -> None:
-        self.then = Recordings(pool)
         with torch.inference_mode(False), torch.no_grad():
             self.given = tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in given)
             self._take(given)

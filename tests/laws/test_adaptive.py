@@ -11,9 +11,10 @@ from samples import elements
 from lmo import measure
 from lmo.balls import RmsToRms, Scaled, Spectral
 from lmo.oracles import Adaptive, GramNewtonSchulz, MomentTuned, NewtonSchulz, polar_proof
-from lmo.oracles.plans import CUSHION, DESIGNS, ERROR, GAIN, MARGIN, further
+from lmo.oracles.plans import CUSHION, DESIGNS, ERROR, GAIN, MARGIN, PLANS, further, plan_for_all, plans_for
 from lmo.oracles.polar_proof import alignment, nuclear_norm_bound, spectral_norm_bound
 from lmo.oracles.scales import AOL, FrobeniusNorm, MomentBound, Schatten4
+from lmo.oracles.scales.moments import moments
 from lmo.polynomials import Schedule
 from lmo.polynomials.certify import certify
 from lmo.polynomials.design import designed
@@ -196,16 +197,18 @@ def test_the_moment_bound_is_the_tightest_of_the_free_ones() -> None:
     assert top[0] < 0.25 < top[1] < 0.6 < top[2] <= 1
 
 
+@pytest.mark.parametrize("look_first", [True, False])
 @pytest.mark.parametrize("kind", ["gaussian", 0.5, 1.0, 1.5])
 @pytest.mark.parametrize("shape", [(64, 64), (48, 160), (160, 48)])
-def test_moment_tuned_reaches_what_it_aims_at(kind, shape) -> None:
+def test_moment_tuned_reaches_what_it_aims_at(kind, shape, look_first) -> None:
     m = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     if kind != "gaussian":
         u, _, vh = torch.linalg.svd(m, full_matrices=False)
         m = (u * torch.arange(1, min(shape) + 1).float() ** -kind) @ vh
     for dtype in (torch.float32, torch.bfloat16):
-        seen = measure(Spectral(), m.double(), MomentTuned(dtype=dtype)(m)[0].double())
-        assert float(seen.epsilon) < ERROR + MomentTuned().tail  # what has converged, and what has not
+        oracle = MomentTuned(dtype=dtype, look_first=look_first)
+        seen = measure(Spectral(), m.double(), oracle(m)[0].double())
+        assert float(seen.epsilon) < ERROR + oracle.tail  # what has converged, and what has not
         assert float(seen.eta) < LONGEST + 0.04  # and rounding in bfloat16
 
 
@@ -224,15 +227,17 @@ def test_the_designs_behind_it_cover_what_they_say() -> None:
         assert float(values[x >= low].min()) >= 1 - ERROR - 1e-9 and float(values.max()) <= 1 + ERROR + 1e-9
 
 
+@pytest.mark.parametrize("look_first", [True, False])
 @pytest.mark.parametrize("rows", [64, 200])
 @pytest.mark.parametrize("exponent", [0.0, 0.1, 0.4, 0.5, 0.74, 0.9, 1.0, 1.3, 1.8])
-def test_on_power_laws_it_is_no_worse_than_the_steps_that_ship(exponent: float, rows: int) -> None:
+def test_on_power_laws_it_is_no_worse_than_the_steps_that_ship(exponent: float, rows: int, look_first: bool) -> None:
     """Up to the ε of 0.04 that need not be beaten; the exponent is read off the matrix, so no case is special."""
     source = torch.Generator().manual_seed(3)
     noise = torch.randn(rows, rows + 10, generator=source, dtype=torch.float64)
     u, _, vh = torch.linalg.svd(noise, full_matrices=False)
     m = (u * torch.arange(1.0, rows + 1, dtype=torch.float64) ** -exponent) @ vh
-    ours, theirs = (measure(Spectral(), m, oracle(m)[0]) for oracle in (MomentTuned(), NewtonSchulz("jordan")))
+    oracles = (MomentTuned(look_first=look_first), NewtonSchulz("jordan"))
+    ours, theirs = (measure(Spectral(), m, oracle(m)[0]) for oracle in oracles)
     assert float(ours.epsilon) <= max(float(theirs.epsilon), 0.04)
     assert float(ours.eta) <= max(ERROR, float(theirs.eta)) + 1e-9
 
@@ -249,19 +254,46 @@ def test_an_answer_is_made_longer_on_power_laws_alone(exponent: float | str) -> 
     assert float(ours.eta) <= float(theirs.eta) and (float(ours.eta) > ERROR) == (exponent == 1.0)
 
 
-def test_a_batch_of_different_spectra_is_answered_one_by_one() -> None:
-    m = torch.stack([with_spectrum(v) for v in SPECTRA.values()])
-    whole = MomentTuned()(m)[0]
+@pytest.mark.parametrize("look_first", [True, False])
+def test_a_batch_of_different_spectra_is_answered_one_by_one(look_first: bool) -> None:
+    oracle = MomentTuned(look_first=look_first)
+    m = torch.stack([scale * with_spectrum(v) for scale in (1.0, 1e-30) for v in SPECTRA.values()])
+    m[3] = 0
+    whole = oracle(m)[0]
     for i in range(len(m)):
-        assert float((whole[i] - MomentTuned()(m[i])[0]).abs().max()) < 1e-9
+        assert float((whole[i] - oracle(m[i])[0]).abs().max()) < 1e-9
+    assert not whole[3].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_without_a_look_the_answer_is_that_of_every_scale(dtype: torch.dtype) -> None:
+    oracle = MomentTuned(dtype=dtype, look_first=False)
+    m = with_spectrum(SPECTRA["power law 1"])
+    one = oracle(m)[0]
+    for power in (-600, -300, -60, -4, 60, 300, 600):
+        torch.testing.assert_close(oracle(m * 2.0**power)[0], one, rtol=0, atol=8 * torch.finfo(dtype).eps)
+    for wrong in (torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="`m` has entries that are NaN or infinite"):
+            oracle(m.clone().index_put_((torch.tensor(1), torch.tensor(2)), torch.tensor(wrong).double()))
+
+
+@pytest.mark.parametrize("rows", [64, 512, 1024])
+def test_the_plan_for_every_decay_is_the_longest_that_one_asks_for(rows: int) -> None:
+    whole = PLANS[plan_for_all(rows, 0.1, torch.bfloat16)]
+    i = torch.arange(1.0, rows + 1, dtype=torch.float64)
+    for exponent in (0.0, 0.33, 0.5, 0.71, 1.0, 1.27, 1.99):
+        x = torch.diag(i**-exponent).unsqueeze(0)
+        (k,) = plans_for(moments(x), 0.1).tolist()
+        assert whole.gain == 1 and PLANS[k].low >= 0.8 * whole.low  # between the decays that were asked, too
 
 
 def test_further_steps_stay_in_the_ball_of_the_plan() -> None:
     u, _, vh = torch.linalg.svd(torch.randn(256, 256, generator=torch.Generator().manual_seed(0)), full_matrices=False)
     m = (u * torch.arange(1, 257).float() ** -1) @ vh
     for tail in (0.02, 0.005, 1e-4):
-        seen = measure(Spectral(), m.double(), MomentTuned(tail)(m)[0].double())
-        assert float(seen.eta) < ERROR + 0.01  # no gain either: it would hide what is asked for
+        for look_first in (True, False):
+            seen = measure(Spectral(), m.double(), MomentTuned(tail, look_first=look_first)(m)[0].double())
+            assert float(seen.eta) < ERROR + 0.01  # no gain either: it would hide what is asked for
     step, low = further(GAIN)
     for s in torch.linspace(GAIN * low, GAIN * (1 + ERROR), 1000).tolist():
         assert abs(1 - sum(c * s ** (2 * j + 1) for j, c in enumerate(step))) <= ERROR + 1e-3

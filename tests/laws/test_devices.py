@@ -20,7 +20,7 @@ from lmo import Draw, Method, measure
 from lmo.balls import Spectral
 from lmo.elements import map_layers
 from lmo.optim import LMO, Muon
-from lmo.oracles import Exact, MomentTuned
+from lmo.oracles import Exact, Lanczos, MomentTuned
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 SEEDS = np.arange(4)
@@ -88,11 +88,24 @@ def test_random_numbers_are_the_same_and_lie_on_the_device() -> None:
 @pytest.mark.parametrize("shape", [(64, 64), (48, 200), (300, 96), (512, 512)])
 def test_the_answer_of_moment_tuned_is_as_good_there(shape, dtype) -> None:
     m = elements(shape, 6).float()
-    oracle = MomentTuned(dtype=dtype)
+    oracle = MomentTuned(dtype=dtype, look_first=False)  # as it is there, if nothing is said
     errors = [measure(Spectral(), m.double(), oracle(m.to(device))[0].cpu().double()) for device in ("cpu", "cuda")]
     for name in ("epsilon", "eta"):
         one, other = (float(getattr(error, name)) for error in errors)
         assert one == pytest.approx(other, abs=0.02 if dtype == torch.bfloat16 else 1e-4)
+
+
+@pytest.mark.parametrize("failure", [0.0, 1e-4])
+@pytest.mark.parametrize("shape", [(100, 1200), (1100, 130), (600, 600)])
+def test_lanczos_there_again_and_again(shape, failure) -> None:
+    """The second run of a length is recorded, later ones are replayed; each is certified there."""
+    oracle = Lanczos(1e-6, failure)
+    for k in range(5):
+        u, _, vh = torch.linalg.svd(elements(shape, k), full_matrices=False)
+        m = (u * torch.arange(1.0, min(shape) + 1).double() ** -(0.5, 1.0)[k % 2]) @ vh
+        d, proof = oracle(m.cuda(), draw=Draw(k, 0, "cuda"))
+        gap = 1 + float((m * d.cpu()).sum())
+        assert gap <= float(proof.epsilon) + 1e-13 and float(proof.epsilon) <= 1e-6
 
 
 @pytest.mark.parametrize("kind", ["lmo", "muon"])
@@ -140,7 +153,7 @@ def test_a_sweep(name) -> None:
 @pytest.mark.parametrize("shape", [(64, 64), (48, 200), (300, 96), (512, 512)])
 def test_recorded_chains_answer_as_well_whatever_came_before(shape) -> None:
     """Spectra take turns, so do two streams; the answers stay as they were given."""
-    oracle, kept = MomentTuned(dtype=torch.bfloat16), []
+    oracle, kept = MomentTuned(dtype=torch.bfloat16, look_first=False), []
     other = torch.cuda.Stream()
     for k in range(12):
         u, _, vh = torch.linalg.svd(elements(shape, k), full_matrices=False)

@@ -34,8 +34,8 @@ class Moments(NamedTuple):
 
     @property
     def nuclear(self) -> np.ndarray:
-        """A lower bound on Σσ: (Σσ²)^{3/2} ≤ Σσ (Σσ⁴)^{1/2} (Hölder)."""
-        return np.asarray(self.t1**1.5 / np.sqrt(np.where(self.t2 > 0, self.t2, 1)))
+        """A lower bound on Σσ."""
+        return least_nuclear(self.t1, self.t2)
 
     def select(self, rows: np.ndarray) -> Moments:
         """Those of the matrices `rows` alone."""
@@ -45,22 +45,16 @@ class Moments(NamedTuple):
 
 def moments(x: Tensor) -> Moments:
     """Of x (n, a, b), a ≤ b: from the products x xᵀ and (x xᵀ)², which the first quintic step needs anyway."""
-    gram, square, sums = products_and_sums(x)
-    return read_moments(gram, square, sums)
-
-
-def products_and_sums(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """x xᵀ, its square, and (4, n): Σσ², Σσ⁴, Σσ⁶, Σσ⁸; what is done on the device."""
     gram = symmetric_product(x, x)
     square = symmetric_product(gram, gram)
-    return gram, square, torch.stack([trace(gram), *pair_sums(gram, square)])
-
-
-def read_moments(gram: Tensor, square: Tensor, sums: Tensor) -> Moments:
-    """The moments from what `products_and_sums` gave."""
-    t1, t2, t3, t4 = on_host(sums)
+    t1, t2, t3, t4 = on_host(torch.stack([trace(gram), *pair_sums(gram, square)]))
     with np.errstate(all="ignore"):  # x out of reach of its squares
         return Moments(t1, t2, t3, t4, sigma_bound(t2, t3, t4, gram.dtype), gram, square)
+
+
+def least_nuclear(t1: np.ndarray, t2: np.ndarray) -> np.ndarray:
+    """A lower bound on Σσ: (Σσ²)^{3/2} ≤ Σσ (Σσ⁴)^{1/2} (Hölder)."""
+    return np.asarray(t1**1.5 / np.sqrt(np.where(t2 > 0, t2, 1)))
 
 
 def sigma_bound(t2: np.ndarray, t3: np.ndarray, t4: np.ndarray, dtype: torch.dtype) -> np.ndarray:
