@@ -11,24 +11,24 @@ from torch import Tensor
 
 from lmo.balls import NormBall, Spectral
 from lmo.checks import check_dtype, check_form, check_number, check_tensor
+from lmo.oracles import at_once
 from lmo.oracles.base import Harm, Oracle
 from lmo.oracles.gram import gram_factor
 from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.reach import in_range, in_reach
-from lmo.oracles.recordings import MOST_ENTRIES, PerStream, matmul_settings, recordable
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
-from lmo.oracles.scales.moments import ROUNDINGS, Moments, least_nuclear, on_host
+from lmo.oracles.scales.moments import Moments, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
+AT_ONCE = 2**22  # entries of a matrix on a GPU up to which a look takes longer than the steps that it saves
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
-_recordings = PerStream()
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class MomentTuned(Oracle):
     rule, not a proof of ε: `Adaptive` proves. Gradients through it take σ̄ and the plan for constants. Source:
     paper_notes.md, "Choosing by the spectrum".
 
-    Without that first look the plan is the shortest that is enough on every power law, σ̄ = (Σσ⁸)^⅛, and the answer is
+    Without that first look the plan is the shortest that is enough on every power law, σ̄ = (Σσ⁴)^¼, and the answer is
     looked at as before. On a GPU a look takes longer than the products that it saves, and a chain that asks nothing is
     launched at once, for a single matrix as a recorded graph.
 
     Args:
-        look_first: whether the spectrum is looked at first; None: except on a GPU, for matrices of at most 2²⁴ entries.
+        look_first: whether the spectrum is looked at first; None: except on a GPU, for matrices of at most 2²² entries.
         tail: the ε allowed to singular values that have not converged.
         dtype: precision of the iteration; None: that of the input. `fastest_dtype()` says which one is fastest.
         ball: `Spectral()`, `RmsToRms()` or `Scaled` of those.
@@ -76,16 +76,41 @@ class MomentTuned(Oracle):
             check_tensor(name, x, 2)  # … before the radius comes in
 
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
+        answer = self._replayed(m) if m.ndim == 2 and not self._looks_first(m) else None
         tall = m.shape[-2] > m.shape[-1]
-        x = m.mT if tall else m
-        answer = self._minus_polar(x.reshape(-1, *x.shape[-2:])).to(m.dtype)
+        if answer is None:
+            x = m.mT if tall else m
+            x = self._minus_polar(x.reshape(-1, *x.shape[-2:])).to(m.dtype).reshape(x.shape)
+            answer = x.mT if tall else x
         radius = self.ball.radius(m.shape)  # type: ignore[attr-defined]
-        answer = (answer if radius == 1 else answer * radius).reshape(*m.shape[:-2], *answer.shape[-2:])
-        return answer.mT if tall else answer, memory
+        return answer if radius == 1 else answer * radius, memory
+
+    def _looks_first(self, m: Tensor) -> bool:
+        if self.look_first is None:
+            return not (m.is_cuda and m.shape[-2] * m.shape[-1] <= AT_ONCE)
+        return self.look_first
 
     def _minus_polar(self, m: Tensor) -> Tensor:
-        at_once = m.is_cuda and m[0].numel() <= MOST_ENTRIES if self.look_first is None else not self.look_first
-        return self._without_a_look(m) if at_once else self._by_a_look(m)
+        return self._by_a_look(m) if self._looks_first(m) else self._at_once(m)
+
+    def _replayed(self, m: Tensor) -> Tensor | None:
+        dtype = self.dtype or m.dtype
+        if torch.float16 in (dtype, m.dtype):  # its range is short
+            return None
+        return at_once.replay(m, dtype, plan_for_all(min(m.shape), self.tail, dtype), self.tail)
+
+    def _at_once(self, m: Tensor) -> Tensor:
+        dtype = self.dtype or m.dtype
+        plan = plan_for_all(m.shape[-2], self.tail, dtype)
+        x, power = m, np.ones(m.shape[0])
+        if torch.float16 in (dtype, m.dtype):
+            x, m, power, _ = in_reach(m, dtype)
+        y, told = at_once.run(x, dtype, plan)
+        if not in_range(told.t1):
+            x, m, power, _ = in_reach(m, dtype)
+            y, told = at_once.run(x, dtype, plan)
+        seen = Seen.of(y, told.length**2, told.before, told.alignment / power)
+        return self._enough(y, m, seen, told.scale**0.5 / power, np.zeros(len(power)), plan)
 
     def _by_a_look(self, m: Tensor) -> Tensor:
         x, m, power, found = in_reach(m, self.dtype or m.dtype)
@@ -126,63 +151,6 @@ class MomentTuned(Oracle):
                 out[left] = y
         return out
 
-    def _without_a_look(self, m: Tensor) -> Tensor:
-        """By the plan for every decay. The host waits but once, when all is done; then further steps as elsewhere."""
-        dtype = self.dtype or m.dtype
-        plan = PLANS[plan_for_all(m.shape[-2], self.tail, dtype)]
-        x, power = m, np.ones(m.shape[0])
-        if torch.float16 in (dtype, m.dtype):  # its range is short
-            x, m, power, _ = in_reach(m, dtype)
-        y, answer, told = _run(x, dtype, plan)
-        if not in_range(told[0]):
-            x, m, power, _ = in_reach(m, dtype)
-            y, answer, told = _run(x, dtype, plan)
-        t1, t2, t4, size, before = told
-        if not np.isfinite(size).all():
-            check_tensor("direction", y, 2)
-        seen, sigma_max, nuclear = Seen(size, before, None), schatten8(t4, dtype) / power, least_nuclear(t1, t2) / power
-        if unconverged(answer, m, seen, sigma_max, plan.low, nuclear, self.tail).any():
-            return self._enough(y.clone(), m, seen, sigma_max, nuclear, plan)
-        return answer
-
-
-def _run(x: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor, np.ndarray]:
-    """(y, a copy in the dtype of x, the sums) of `at_once`: recorded if x is one matrix; y lasts till the next call."""
-
-    def work(given: Tensor) -> tuple[Tensor, ...]:
-        return at_once(given, dtype, plan.polynomials)
-
-    recording = None
-    if x.shape[0] == 1 and recordable(x):
-        recording = _recordings.on(x).get((x.shape, x.dtype, dtype, plan, *matmul_settings()), work, x)
-    y, told = work(x) if recording is None else recording(x)
-    answer = y if recording is None else torch.empty_like(x).copy_(y)  # launched before the host waits
-    return y, answer, on_host(told)
-
-
-def at_once(m: Tensor, dtype: torch.dtype, polynomials: tuple[Polynomial, ...]) -> tuple[Tensor, Tensor]:
-    """−p(m/σ̄) with σ̄ = `schatten8`, and five sums (5, n): Σσ², Σσ⁴, Σσ⁸, ‖p‖_F², what `run_blocks` gives.
-
-    For m (n, a, b) in `REACH`. Nothing is asked on the host: every kernel can be launched at once.
-    """
-    x = m.to(dtype)
-    gram = symmetric_product(x, x)
-    square = symmetric_product(gram, gram)
-    t2, t4 = whole_square(gram), whole_square(square)
-    scale = torch.where(t4 > 0, schatten8(t4.detach(), dtype), 1)
-    y, before = run_blocks(x, gram, square, scale, polynomials)
-    return y, torch.stack([trace(gram), t2, t4, whole_square(y), before]).detach()
-
-
-def schatten8(t4: Any, dtype: torch.dtype) -> Any:
-    """(Σσ⁸)^⅛ ≥ σ_max, from sums (n,) of squares of products that were rounded to `dtype`."""
-    return t4**0.125 * (1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5
-
-
-def whole_square(x: Tensor) -> Tensor:
-    """Σx² per matrix (n,), float64, in one kernel on a GPU; `squares` is faster on a CPU."""
-    return torch.linalg.vector_norm(x, dim=(-2, -1), dtype=torch.float64).square()
-
 
 def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:
     """Runs of steps that the Gram form may take at once: as long as the slope at 0 allows."""
@@ -196,23 +164,20 @@ def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[t
 
 
 def run_blocks(
-    x: Tensor, gram: Tensor, square: Tensor, scale: np.ndarray | Tensor, polynomials: tuple[Polynomial, ...]
+    x: Tensor, gram: Tensor, square: Tensor, scale: np.ndarray, polynomials: tuple[Polynomial, ...]
 ) -> tuple[Tensor, Tensor]:
-    """−p(x/σ̄), and ‖·‖_F² of what went into the last step. Wide x: blocks of steps; square x: single steps.
+    """−p(x/σ̄) for σ̄ = scale (n,), and ‖·‖_F² of what went into the last step.
 
-    scale: σ̄ (n,), on the host, or on the device, where it enters a recording.
+    Wide x: blocks of steps; square x: single steps.
     """
     wide = x.shape[-1] >= WIDE * x.shape[-2]
     blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
-    y = x
+    y, scale = x, np.where(scale > 0, scale, 1)
     first, *others = blocks[0]
-    if isinstance(scale, np.ndarray):
-        scale = np.where(scale > 0, scale, 1)
-    if x.shape[0] == 1 and x.dtype != torch.float16 and isinstance(scale, np.ndarray):
+    if x.shape[0] == 1 and x.dtype != torch.float16:
         first = divided(first, -float(scale[0]))  # one matrix: σ̄ and the sign go into the coefficients
     else:
-        u = torch.as_tensor(scale, device=x.device).to(torch.promote_types(x.dtype, torch.float32))
-        u = u.reshape((-1, 1, 1) if x.shape[0] > 1 else ())  # (): keeps the dtype
+        u = torch.from_numpy(scale).to(x.device, torch.promote_types(x.dtype, torch.float32)).reshape(-1, 1, 1)
         y, gram, square = ((part / v).to(x.dtype) for part, v in ((x, -u), (gram, u**2), (square, u**4)))
         scale = np.ones(1)
     factor, last = gram_factor(gram, (first, *others), square)
@@ -243,23 +208,19 @@ class Seen(NamedTuple):
     alignment: np.ndarray | None
 
     @classmethod
-    def of(cls, y: Tensor, sums: Tensor) -> Seen:
-        """From (2 or 3, n) sums on the device. `ValueError` where an answer is not finite."""
-        size, before, *mixed = on_host(sums)
+    def of(cls, y: Tensor, size: np.ndarray, before: np.ndarray, alignment: np.ndarray | None = None) -> Seen:
+        """`ValueError` where an answer is not finite."""
         if not np.isfinite(size).all():
             check_tensor("direction", y, 2)
-        return cls(size, before, -mixed[0] if mixed else None)
+        return cls(size, before, alignment)
 
 
 def look(y: Tensor, m: Tensor, before: Tensor, both: bool) -> Seen:
     """both: whether ⟨m, y⟩ is likely to be needed; y is read once for both sums."""
-    return Seen.of(y, both_sums(y, m, before) if both else torch.stack([squares(y), before]))
-
-
-def both_sums(y: Tensor, m: Tensor, before: Tensor) -> Tensor:
-    """‖y‖_F², `before` and ⟨m, y⟩ as rows, (3, n)."""
+    if not both:
+        return Seen.of(y, *on_host(torch.stack([squares(y), before])))
     size, mixed, _ = pair_sums(y, m)
-    return torch.stack([size, before, mixed])
+    return Seen.of(y, *on_host(torch.stack([size, before, -mixed])))
 
 
 def unconverged(

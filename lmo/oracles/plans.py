@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lmo.oracles.scales.moments import Moments, sigma_bound
+from lmo.oracles.scales.moments import ROUNDINGS, Moments, sigma_bound
 from lmo.polynomials import Polynomial, schedule
 from lmo.polynomials.design import designed, minimax
 from lmo.polynomials.schedule import divided, evaluate
@@ -129,24 +129,34 @@ def _plan_for(rows: int, k: int, may_gain: bool, tail: float, dtype: torch.dtype
 
     may_gain: whether plans with a gain are among them; their η has to be less, too.
     """
-    sigma = np.arange(1.0, rows + 1) ** (-k * STEEPEST / BINS)
-    t1, t2, t3, t4 = (np.array([(sigma ** (2 * j)).sum()]) for j in (1, 2, 3, 4))
-    epsilon, eta = _errors(schedule("jordan").table, sigma, float(t1[0]) ** 0.5)
+    sigma = _power_law(rows, k)
+    t2, t3, t4 = (np.array([(sigma ** (2 * j)).sum()]) for j in (2, 3, 4))
+    return _first_good(sigma, float(sigma_bound(t2, t3, t4, dtype)[0]), may_gain, tail)
+
+
+@functools.lru_cache(maxsize=256)
+def plan_for_all(rows: int, tail: float, dtype: torch.dtype) -> Plan:
+    """The shortest plan without a gain that is enough, in the same sense, for every power law; σ̄ = (Σσ⁴)^¼."""
+    laws = [_power_law(rows, k) for k in range(0, BINS + 1, BINS // 20)]
+    room = (1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5
+    return PLANS[max(_first_good(sigma, room * float((sigma**4).sum()) ** 0.25, False, tail) for sigma in laws)]
+
+
+def _power_law(rows: int, k: int) -> np.ndarray:
+    return np.arange(1.0, rows + 1) ** (-k * STEEPEST / BINS)
+
+
+def _first_good(sigma: np.ndarray, scale: float, may_gain: bool, tail: float) -> int:
+    """The first plan that is good on a spectrum, see `_plan_for`; the longest without a gain if none is."""
+    epsilon, eta = _errors(schedule("jordan").table, sigma, float((sigma**2).sum()) ** 0.5)
     most = min(max(epsilon - LESS_EPSILON, LEAST_EPSILON), tail)
     longest = max(1 + ERROR, 1 + eta - LESS_ETA) if may_gain else 1 + ERROR
-    scale = float(sigma_bound(t2, t3, t4, dtype)[0])
     good = (
         i
         for i, plan in enumerate(PLANS)
         if plan.gain * (1 + ERROR) <= longest and _errors(plan.polynomials, sigma, scale)[0] <= most
     )
-    return next(good, len(PLANS) - 2)  # the longest without a gain
-
-
-@functools.lru_cache(maxsize=256)
-def plan_for_all(rows: int, tail: float, dtype: torch.dtype) -> int:
-    """The place in `PLANS` of the shortest plan without a gain that is enough for power laws of every decay."""
-    return max(_plan_for(rows, k, False, tail, dtype) for k in range(0, BINS + 1, BINS // 20))
+    return next(good, len(PLANS) - 2)
 
 
 def _errors(polynomials: tuple[Polynomial, ...], sigma: np.ndarray, scale: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from samples import elements
 
 from lmo import Draw
 from lmo.balls import Scaled, Spectral
-from lmo.oracles import Exact, Lanczos, MomentTuned, krylov, leading_pair, moment_tuned, recordings
+from lmo.oracles import Exact, Lanczos, MomentTuned, at_once, krylov, leading_pair, moment_tuned, recordings
 from lmo.oracles.base import Oracle
 from lmo.oracles.plans import plan_for_all
 from lmo.oracles.recordings import PerStream, Recordings
@@ -33,7 +33,7 @@ def played(work, pool):
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(recordings, "recorded", played)
-    for user in (moment_tuned, krylov):
+    for user in (at_once, krylov):
         monkeypatch.setattr(user, "recordable", lambda m: True)
         monkeypatch.setattr(user, "_recordings", PerStream())
     yield
@@ -41,7 +41,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def plainly(oracle: Oracle, m: torch.Tensor, draw: Draw | None = None) -> torch.Tensor:
     with pytest.MonkeyPatch.context() as patch:
-        for user in (moment_tuned, krylov):
+        for user in (at_once, krylov):
             patch.setattr(user, "recordable", lambda m: False)
         return oracle(m, draw=draw)[0]
 
@@ -149,6 +149,16 @@ def test_what_the_radius_makes_infinite_is_refused() -> None:
     for oracle in (MomentTuned(ball=Scaled(Spectral(), 1e39)), Exact(Scaled(Spectral(), 1e39))):
         with pytest.raises(ValueError, match="`direction` has entries that are NaN or infinite"):
             oracle(elements((4, 4), 0).float())
+
+
+@pytest.mark.parametrize("told", [
+    (1.0, 1.0, float("nan"), 1.0, 1.0), (1.0, 1.0, float("inf"), 1.0, float("inf")), (float("nan"), 1.0, 2.0, 4.0, 1.0),
+    (1e30, 1.0, 2.0, 4.0, 1.0), (1.0, 1.0, 2.0, 4.0, float("nan")), (1.0, 1.0, 1.0, 0.1, 1e-3),
+])  # fmt: skip
+def test_answers_that_are_not_good_enough_are_known(told) -> None:
+    plan = plan_for_all(4, 0.1, torch.float32)
+    assert at_once.converged(at_once.Told(1.0, 1.0, 2.0, 4.0, 1.0), 4, plan, 0.1)
+    assert not at_once.converged(at_once.Told(*told), 4, plan, 0.1)
 
 
 def test_another_matmul_precision_is_another_recording() -> None:
