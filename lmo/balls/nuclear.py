@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls.base import Distance, NormBall
-from lmo.balls.spectral import singular_values, thin_svd, working
+from lmo.balls.spectral import nuclear_norm, spectral_norm, thin_svd, working
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Nuclear(NormBall):
         return 1.0
 
     def _norm(self, x: Tensor) -> Tensor:
-        return singular_values(x).sum(-1)
+        return nuclear_norm(x)
 
     def _dual_norm(self, m: Tensor) -> Tensor:
-        return singular_values(m)[..., 0]
+        return spectral_norm(m)
 
     def _lmo(self, m: Tensor) -> Tensor:
         u, s, v = thin_svd(m)

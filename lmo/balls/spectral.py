@@ -9,7 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lmo.balls.base import Distance, NormBall, Parts, to_unit_peak
+from lmo.balls import polar_products
+from lmo.balls.base import Distance, NormBall, Parts, exactly, to_unit_peak
+from lmo.balls.polar_products import products_pay
 
 
 def working(x: Tensor) -> Tensor:
@@ -17,14 +19,24 @@ def working(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
-def singular_values(x: Tensor) -> Tensor:
-    """σ in decreasing order, shape (…, min(a, b)); half precisions are lifted to float32."""
-    return torch.linalg.svdvals(working(x))
+def nuclear_norm(x: Tensor) -> Tensor:
+    """Σσ, shape (…); half precisions are lifted to float32."""
+    x = working(x)
+    return polar_products.nuclear_norm(x) if products_pay(x) else torch.linalg.svdvals(x).sum(-1)
+
+
+def spectral_norm(x: Tensor) -> Tensor:
+    """σ_max, shape (…); half precisions are lifted to float32."""
+    x = working(x)
+    return polar_products.largest_singular_value(x) if products_pay(x) else torch.linalg.svdvals(x)[..., 0]
 
 
 def thin_svd(m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """U (…, a, p), σ (…, p), V (…, b, p), p = min(a, b), of `m` scaled to peak 1 (σ keeps that scale)."""
-    u, s, vh = torch.linalg.svd(to_unit_peak(working(m), 2), full_matrices=False)
+    x = to_unit_peak(working(m), 2)
+    if products_pay(x):
+        return polar_products.thin_svd(x)
+    u, s, vh = torch.linalg.svd(x, full_matrices=False)
     return u, s, vh.mT
 
 
@@ -56,12 +68,16 @@ class Spectral(NormBall):
         return 1.0
 
     def _norm(self, x: Tensor) -> Tensor:
-        return singular_values(x)[..., 0]
+        return spectral_norm(x)
 
     def _dual_norm(self, m: Tensor) -> Tensor:
-        return singular_values(m).sum(-1)
+        return nuclear_norm(m)
 
     def _lmo(self, m: Tensor) -> Tensor:
+        if products_pay(m):
+            y, whole = polar_products.polar_factor(working(m))
+            if bool(whole.all()):
+                return -y.to(m.dtype)
         u, s, v = thin_svd(m)
         return -((u * above_rank_cut(s, m.shape).to(s.dtype).unsqueeze(-2)) @ v.mT).to(m.dtype)
 
@@ -78,6 +94,9 @@ class Spectral(NormBall):
         That is an upper bound; it is flagged exact where it meets the lower bound max of the two blocks that W cannot
         change (Parrott) and of ‖U₂ᵀdV₂‖ − 1.
         """
+        u, s, v = thin_svd(m)
+        if bool(above_rank_cut(s, m.shape).all()):
+            return exactly(spectral_norm(d.to(s.dtype) + u @ v.mT))
         u, s, vh = torch.linalg.svd(to_unit_peak(working(m), 2), full_matrices=True)
         v = vh.mT
         p = s.shape[-1]

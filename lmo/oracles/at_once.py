@@ -11,26 +11,25 @@ from lmo.oracles.gram import Factor
 from lmo.oracles.newton_schulz import higher_part
 from lmo.oracles.plans import ERROR, Plan
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.reach import in_range
+from lmo.oracles.reach import REACH
 from lmo.oracles.recordings import PerStream, matmul_settings, recordable
 from lmo.oracles.scales.base import inner, transposed
 from lmo.oracles.scales.moments import ROUNDINGS, on_host
 from lmo.polynomials import Polynomial
 from lmo.polynomials.schedule import divided
 
-SMALLEST = 2.0**-120  # of ‖x xᵀ‖_F: float32 holds it and its inverse; all in `REACH` are larger
+SMALLEST = 2.0**-120  # of ‖x xᵀ‖_F: float32 holds it and its inverse; all that are `in_range` are larger
 _recordings = PerStream()
 
 
 class Told(NamedTuple):
     """What is known of a chain's answer when it is done, (n,) each, or a number for one matrix.
 
-    t1: Σσ² of x, m rounded to the dtype of the iteration. scale: σ̄². length: ‖y‖_F. before: ‖·‖_F² of what went into
-    the last step. alignment: ⟨x, −y⟩.
+    size: ‖x xᵀ‖_F, x being m rounded to the dtype of the iteration. length: ‖y‖_F. before: ‖·‖_F² of what went into the
+    last step. alignment: ⟨x, −y⟩.
     """
 
-    t1: Any
-    scale: Any
+    size: Any
     length: Any
     before: Any
     alignment: Any
@@ -55,46 +54,61 @@ def replay(m: Tensor, dtype: torch.dtype, plan: Plan, tail: float) -> Tensor | N
         y, sums = chain((given.mT if tall else given).unsqueeze(0), dtype, plan)
         return (y.mT if tall else y)[0], sums[:, 0]
 
-    kind = (m.shape, m.dtype, dtype, plan.terms, plan.low, *matmul_settings())
-    recording = _recordings.on(m).get(kind, work, m)
+    kind = (m.shape, dtype, plan.terms, plan.low, *matmul_settings())
+    recording = _recordings.on(m).get(kind, work, m, dtype=dtype)
     if recording is None:
         return None
     y, sums = recording(m)
     answer = torch.empty_like(m).copy_(y)  # launched before the host waits
-    return answer if converged(Told(*sums.tolist()), min(m.shape), plan, tail) else None
+    return answer if converged(Told(*sums.tolist()), min(m.shape), plan, tail, dtype) else None
 
 
-def converged(told: Told, rows: int, plan: Plan, tail: float) -> bool:
-    """Whether one answer is finite, its question was in `REACH`, and what it may have lost is below `tail`.
+def in_range(size: Any, rows: int) -> bool:
+    """Whether all ‖x‖_F² lie in `REACH`, from `Told.size`: it is between that and its √rows-th part. No for a NaN."""
+    low, high = REACH[0] ** 2, REACH[1] ** 2 / rows**0.5
+    return low < size < high if isinstance(size, float) else bool(((size > low) & (size < high)).all())
+
+
+def scale_of(size: Any, dtype: torch.dtype) -> Any:
+    """σ̄ = (Σσ⁴)^¼ with room for the rounding of the products."""
+    return size**0.5 * room_for(dtype)
+
+
+def room_for(dtype: torch.dtype) -> float:
+    """The factor of σ̄ for products that are rounded to `dtype`."""
+    return float((1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5)
+
+
+def converged(told: Told, rows: int, plan: Plan, tail: float, dtype: torch.dtype) -> bool:
+    """Whether one answer is finite, its question was in range, and what it may have lost is below `tail`.
 
     As `moment_tuned.unconverged` estimates it, with plain numbers and ⟨x, −y⟩ for Σσ.
     """
-    t1, scale, length, before, alignment = told
-    if not (in_range(t1) and length**2 <= 2 * rows):  # NaN, inf
+    size, length, before, alignment = told
+    if not (in_range(size, rows) and length**2 <= 2 * rows):  # NaN, inf
         return False
     count = min(rows - length**2, 3 * (length**2 - before))
-    return max(count, 0.0) * scale**0.5 * plan.low <= 4 * (1 - ERROR) * tail * alignment
+    return max(count, 0.0) * scale_of(size, dtype) * plan.low <= 4 * (1 - ERROR) * tail * alignment
 
 
 def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
-    """−p(m/σ̄), σ̄ = (Σσ⁴)^¼ with room for rounding, and `Told` as rows (5, n) on the device; for ‖m‖_F in `REACH`.
+    """−p(m/σ̄), σ̄ = `scale_of`, and `Told` as rows (4, n) on the device; for m that are `in_range`.
 
     Single steps: in half precisions blocks of steps on the Gram matrix, of a plan for steep spectra, cost η. On a GPU
     every kernel counts, the smallest too.
     """
     x = m.to(dtype)
     gram = symmetric_product(x, x)
-    scale = _norm(gram).detach().clamp(min=SMALLEST)
-    by = scale.reshape((-1, 1, 1) if len(scale) > 1 else ())  # (): keeps the dtype
-    t1, y, gram = _trace(gram), (x * by.rsqrt()).to(dtype), (gram / by).to(dtype)
-    room = (1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5
+    size = _norm(gram).detach().clamp(min=SMALLEST)
+    by = size.reshape((-1, 1, 1) if len(size) > 1 else ())  # (): keeps the dtype
+    y, gram = (x * by.rsqrt()).to(dtype), (gram / by).to(dtype)
     first, *others = plan.polynomials
-    before, y = gram, _step(y, gram, divided(first, -room))
+    before, y = gram, _step(y, gram, divided(first, -room_for(dtype)))
     for polynomial in others:
         before = symmetric_product(y, y)
         y = _step(y, before, polynomial)
-    told = (t1, scale * room**2, _norm(y), _trace(before), -_aligned(x, y))
-    return y, torch.stack([one.to(scale.dtype) for one in told]).detach()
+    told = (size, _norm(y), _trace(before), -_aligned(x, y))
+    return y, torch.stack([one.to(size.dtype) for one in told]).detach()
 
 
 def _step(x: Tensor, gram: Tensor, polynomial: Polynomial) -> Tensor:

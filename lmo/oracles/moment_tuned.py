@@ -17,7 +17,7 @@ from lmo.oracles.gram import gram_factor
 from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
-from lmo.oracles.reach import in_range, in_reach
+from lmo.oracles.reach import in_reach
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
 from lmo.oracles.scales.moments import Moments, on_host
 from lmo.polynomials import Polynomial
@@ -106,11 +106,11 @@ class MomentTuned(Oracle):
         if torch.float16 in (dtype, m.dtype):
             x, m, power, _ = in_reach(m, dtype)
         y, told = at_once.run(x, dtype, plan)
-        if not in_range(told.t1):
+        if not at_once.in_range(told.size, m.shape[-2]):
             x, m, power, _ = in_reach(m, dtype)
             y, told = at_once.run(x, dtype, plan)
         seen = Seen.of(y, told.length**2, told.before, told.alignment / power)
-        return self._enough(y, m, seen, told.scale**0.5 / power, np.zeros(len(power)), plan)
+        return self._enough(y, m, seen, at_once.scale_of(told.size, dtype) / power, np.zeros(len(power)), plan)
 
     def _by_a_look(self, m: Tensor) -> Tensor:
         x, m, power, found = in_reach(m, self.dtype or m.dtype)

@@ -37,10 +37,9 @@ def in_reach(m: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, np.ndarray,
     return x, m, power, moments(x)
 
 
-def in_range(t1: np.ndarray | float) -> bool:
+def in_range(t1: np.ndarray) -> bool:
     """Whether all ‖x‖_F lie in `REACH`, from their squares; no where one is NaN."""
-    low, high = REACH[0] ** 2, REACH[1] ** 2
-    return low < t1 < high if isinstance(t1, float) else bool(((t1 > low) & (t1 < high)).all())
+    return bool(((t1 > REACH[0] ** 2) & (t1 < REACH[1] ** 2)).all())
 
 
 def _times(m: Tensor, power: np.ndarray, dtype: torch.dtype, short: bool) -> Tensor:

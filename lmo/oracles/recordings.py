@@ -47,12 +47,15 @@ def matmul_settings() -> tuple[Hashable, ...]:
 class Recording:
     """The graph of `work(*given)`; `answers` are its tensors, which the next replay overwrites.
 
-    pool: memory shared with recordings that are replayed one after the other, for what a chain forgets on its way.
+    dtype: what the given tensors are rounded to as they come in; None: they are kept as they are. pool: memory shared
+    with recordings that are replayed one after the other, for what a chain forgets on its way.
     """
 
-    def __init__(self, work: Work, *given: Tensor, pool: Any = None) -> None:
+    def __init__(self, work: Work, *given: Tensor, dtype: torch.dtype | None = None, pool: Any = None) -> None:
         with torch.inference_mode(False), torch.no_grad():
-            self.given = tuple(torch.empty_like(one, memory_format=torch.contiguous_format) for one in given)
+            self.given = tuple(
+                torch.empty_like(one, dtype=dtype, memory_format=torch.contiguous_format) for one in given
+            )
             self._take(given)
             self.answers, self._replay = recorded(lambda: work(*self.given), pool)
 
@@ -92,8 +95,8 @@ class Recordings:
         self.pool = pool
         self._kept: OrderedDict[Hashable, Recording | None] = OrderedDict()
 
-    def get(self, key: Hashable, work: Work, *given: Tensor) -> Recording | None:
-        """The recording of `work` for inputs of the shapes and dtypes of `given`; None when first asked for."""
+    def get(self, key: Hashable, work: Work, *given: Tensor, dtype: torch.dtype | None = None) -> Recording | None:
+        """The recording of `work` for inputs of the shapes of `given`, see there; None when first asked for."""
         if key not in self._kept:
             self._kept[key] = None
             if len(self._kept) > KEPT:
@@ -102,7 +105,7 @@ class Recordings:
         self._kept.move_to_end(key)
         found = self._kept[key]
         if found is None:
-            found = self._kept[key] = Recording(work, *given, pool=self.pool)
+            found = self._kept[key] = Recording(work, *given, dtype=dtype, pool=self.pool)
         return found
 
 

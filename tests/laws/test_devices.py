@@ -18,7 +18,7 @@ from experiments.sweeps.plan import plan
 from experiments.sweeps.simulate import simulate
 from experiments.sweeps.specification import Sweep
 from lmo import Draw, Method, measure
-from lmo.balls import Spectral
+from lmo.balls import Nuclear, Spectral
 from lmo.elements import map_layers
 from lmo.optim import LMO, Muon
 from lmo.oracles import Exact, Lanczos, MomentTuned
@@ -51,6 +51,21 @@ def test_a_ball(ball, shape) -> None:
         torch.testing.assert_close(mine, its, rtol=1e-9, atol=1e-9)
     off = ball.distance_to_minimisers(there(m), there(x))
     torch.testing.assert_close(off.value.cpu(), ball.distance_to_minimisers(m, x).value, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("ball", [Spectral(), Nuclear()], ids=name_of)
+@pytest.mark.parametrize("shape", [(48, 80), (80, 48), (40, 40)])
+def test_a_ball_of_matrices_whose_svds_are_done_by_products(ball, shape) -> None:
+    m, x = elements(shape, 0, 5), elements(shape, 1, 5)
+    m[3] = m[3][:, :2] @ m[3][:2]  # of rank two
+    off, there_off = ball.distance_to_minimisers(m, x), ball.distance_to_minimisers(m.cuda(), x.cuda())
+    for mine, its in (
+        (ball.norm(x.cuda()), ball.norm(x)),
+        (ball.dual_norm(m.cuda()), ball.dual_norm(m)),
+        (ball.lmo(m.cuda()), ball.lmo(m)),
+        (there_off.value, off.value),
+    ):
+        torch.testing.assert_close(mine.cpu(), its, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize(("oracle", "shape"), ORACLES, ids=name_of)

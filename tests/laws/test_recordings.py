@@ -58,9 +58,9 @@ def test_answers_are_those_of_the_plain_chain(shape, dtype, monkeypatch: pytest.
     asked: list[int] = []
     record = recordings.Recording
 
-    def counted(work, *given, pool):
+    def counted(work, *given, dtype, pool):
         asked.append(1)
-        return record(work, *given, pool=pool)
+        return record(work, *given, dtype=dtype, pool=pool)
 
     monkeypatch.setattr(recordings, "Recording", counted)
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -152,13 +152,13 @@ def test_what_the_radius_makes_infinite_is_refused() -> None:
 
 
 @pytest.mark.parametrize("told", [
-    (1.0, 1.0, float("nan"), 1.0, 1.0), (1.0, 1.0, float("inf"), 1.0, float("inf")), (float("nan"), 1.0, 2.0, 4.0, 1.0),
-    (1e30, 1.0, 2.0, 4.0, 1.0), (1.0, 1.0, 2.0, 4.0, float("nan")), (1.0, 1.0, 1.0, 0.1, 1e-3),
+    (1.0, float("nan"), 1.0, 1.0), (1.0, float("inf"), 1.0, float("inf")), (float("nan"), 2.0, 4.0, 1.0),
+    (1e30, 2.0, 4.0, 1.0), (1.0, 2.0, 4.0, float("nan")), (1.0, 1.0, 0.1, 1e-3),
 ])  # fmt: skip
 def test_answers_that_are_not_good_enough_are_known(told) -> None:
     plan = plan_for_all(4, 0.1, torch.float32)
-    assert at_once.converged(at_once.Told(1.0, 1.0, 2.0, 4.0, 1.0), 4, plan, 0.1)
-    assert not at_once.converged(at_once.Told(*told), 4, plan, 0.1)
+    assert at_once.converged(at_once.Told(1.0, 2.0, 4.0, 1.0), 4, plan, 0.1, torch.float32)
+    assert not at_once.converged(at_once.Told(*told), 4, plan, 0.1, torch.float32)
 
 
 def test_another_matmul_precision_is_another_recording() -> None:

@@ -1,0 +1,96 @@
+"""Polar factors and singular vectors by products, for a GPU: its SVDs of more than 32 rows are done one by one."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from lmo.balls.base import to_unit_peak
+from lmo.polynomials import Polynomial
+
+ROWS = 32  # up to which batches of SVDs are done at once
+LOW, STEPS = 1e-4, 9  # a chain of so many quintics for [LOW, 1] leaves 1e-7 to a last, classical one
+ORTHONORMAL = 64.0  # roundings: ‖yyᵀ − I‖_F/√a up to which y is a polar factor
+
+
+def products_pay(x: Tensor) -> bool:
+    """Whether an SVD of x (…, a, b) is better done by products: on a GPU, without autograd."""
+    return x.is_cuda and min(x.shape[-2:]) > ROWS and not (x.requires_grad and torch.is_grad_enabled())
+
+
+def polar_factor(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(y, whole) for x (…, a, b) in float32 or float64: y = UVᵀ where `whole` (…) says so, else of no use.
+
+    Minimax quintics for σ/‖x xᵀ‖_F^½ in [LOW, 1], then a classical one. They keep singular vectors and are positive on
+    (0, 1], so that y is the polar factor once its shorter side is orthonormal, which is looked at. Not whole: of lower
+    rank, or with a condition number above about 10⁴.
+    """
+    tall, batch = x.shape[-2] > x.shape[-1], x.shape[:-2]
+    y = to_unit_peak(x.mT if tall else x, 2)
+    y = y.reshape(-1, *y.shape[-2:])
+    gram = y @ y.mT
+    size = torch.linalg.vector_norm(gram, dim=(-2, -1), keepdim=True).sqrt()
+    y = y / torch.where(size > 0, size, 1)
+    for constant, linear, quadratic in steps():
+        gram = y @ y.mT
+        y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=linear, alpha=quadratic), y, beta=constant)
+    rows = y.shape[-2]
+    gram = y @ y.mT
+    gram.diagonal(dim1=-2, dim2=-1).sub_(1)
+    off = torch.linalg.vector_norm(gram, dim=(-2, -1))
+    whole = (off <= ORTHONORMAL * torch.finfo(x.dtype).eps * rows**0.5).reshape(batch)
+    y = y.reshape(*batch, *y.shape[-2:])
+    return (y.mT if tall else y), whole
+
+
+def thin_svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U (…, a, p), σ (…, p) decreasing, V (…, b, p): x = yh, h = PΣPᵀ gives U = P, V = yᵀP for a ≤ b (Higham).
+
+    By an SVD where the polar factor is not to be had.
+    """
+    if x.shape[-2] > x.shape[-1]:
+        v, s, u = thin_svd(x.mT)
+        return u, s, v
+    y, whole = polar_factor(x)
+    if not bool(whole.any()):
+        return _factored(x)
+    h = x @ y.mT
+    values, vectors = torch.linalg.eigh((h + h.mT) / 2)
+    u, s = vectors.flip(-1), values.flip(-1)
+    v = y.mT @ u
+    if not bool(whole.all()):
+        u, v = u.contiguous(), v.contiguous()
+        u[~whole], s[~whole], v[~whole] = _factored(x[~whole])
+    return u, s, v
+
+
+def nuclear_norm(x: Tensor) -> Tensor:
+    """Σσ (…) of x (…, a, b): ⟨x, y⟩ with the polar factor y, or by an SVD."""
+    y, whole = polar_factor(x)
+    value = (x * y).sum((-2, -1))
+    if not bool(whole.all()):
+        value = value.clone()
+        value[~whole] = torch.linalg.svdvals(x[~whole]).sum(-1)
+    return value
+
+
+def largest_singular_value(x: Tensor) -> Tensor:
+    """σ_max (…) of x (…, a, b), from the Gram matrix: squaring costs the small singular values only."""
+    peak = x.abs().amax(dim=(-2, -1))
+    y = to_unit_peak(x.mT if x.shape[-2] > x.shape[-1] else x, 2)
+    return torch.linalg.eigvalsh(y @ y.mT)[..., -1].clamp(min=0).sqrt() * peak
+
+
+def _factored(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    u, s, vh = torch.linalg.svd(x, full_matrices=False)
+    return u, s, vh.mT
+
+
+@functools.cache
+def steps() -> tuple[Polynomial, ...]:
+    """The chain of `polar_factor`."""
+    from lmo.polynomials.design import designed  # loads what balls alone do not need
+
+    return (*designed(LOW, STEPS).table, (15 / 8, -10 / 8, 3 / 8))
