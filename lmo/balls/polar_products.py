@@ -11,7 +11,10 @@ from lmo.balls.base import to_unit_peak
 from lmo.polynomials import Polynomial
 
 ROWS = 32  # up to which batches of SVDs are done at once
-LOW, STEPS = 1e-4, 9  # a chain of so many quintics for [LOW, 1] leaves 1e-7 to a last, classical one
+LOW, STEPS = 1e-8, 15  # so many quintics for [LOW, 1] leave 1e-3 to two classical ones
+CUSHION = 0.1  # without one, steps send some large σ near 0, where rounding turns their singular vectors
+MARGIN = 0.01  # without one, rounding errors at the upper end grow from step to step
+CLASSICAL: Polynomial = (15 / 8, -10 / 8, 3 / 8)
 ORTHONORMAL = 64.0  # roundings: ‖yyᵀ − I‖_F/√a up to which y is a polar factor
 
 
@@ -23,26 +26,33 @@ def products_pay(x: Tensor) -> bool:
 def polar_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """(y, whole) for x (…, a, b) in float32 or float64: y = UVᵀ where `whole` (…) says so, else of no use.
 
-    Minimax quintics for σ/‖x xᵀ‖_F^½ in [LOW, 1], then a classical one. They keep singular vectors and are positive on
-    (0, 1], so that y is the polar factor once its shorter side is orthonormal, which is looked at. Not whole: of lower
-    rank, or with a condition number above about 10⁴.
+    Minimax quintics for σ/‖x xᵀ‖_F^½ in [LOW, 1], then two classical ones. They keep singular vectors and are positive
+    on (0, 1], so that y is the polar factor once its shorter side is orthonormal, which is looked at, and so is the rank:
+    the singular values of x yᵀ have to be above the cut of `spectral.above_rank_cut`, taken of ‖x xᵀ‖_F^½ for σ₁. Not
+    whole: of lower rank, or with a condition number above about 10⁸.
     """
     tall, batch = x.shape[-2] > x.shape[-1], x.shape[:-2]
     y = to_unit_peak(x.mT if tall else x, 2)
     y = y.reshape(-1, *y.shape[-2:])
     gram = y @ y.mT
     size = torch.linalg.vector_norm(gram, dim=(-2, -1), keepdim=True).sqrt()
-    y = y / torch.where(size > 0, size, 1)
+    x = y = y / torch.where(size > 0, size, 1)
     for constant, linear, quadratic in steps():
         gram = y @ y.mT
         y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=linear, alpha=quadratic), y, beta=constant)
-    rows = y.shape[-2]
-    gram = y @ y.mT
-    gram.diagonal(dim1=-2, dim2=-1).sub_(1)
-    off = torch.linalg.vector_norm(gram, dim=(-2, -1))
-    whole = (off <= ORTHONORMAL * torch.finfo(x.dtype).eps * rows**0.5).reshape(batch)
+    off = torch.linalg.vector_norm(_shifted(y @ y.mT, 1), dim=(-2, -1))
+    rounding = torch.finfo(x.dtype).eps
+    full = torch.linalg.cholesky_ex(_shifted(x @ y.mT, x.shape[-1] * rounding)).info == 0
+    whole = (full & (off <= ORTHONORMAL * rounding * x.shape[-2] ** 0.5)).reshape(batch)
     y = y.reshape(*batch, *y.shape[-2:])
     return (y.mT if tall else y), whole
+
+
+def _shifted(x: Tensor, by: float) -> Tensor:
+    """The symmetric part of x − by·I."""
+    x = (x + x.mT) / 2
+    x.diagonal(dim1=-2, dim2=-1).sub_(by)
+    return x
 
 
 def thin_svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,8 +66,7 @@ def thin_svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     y, whole = polar_factor(x)
     if not bool(whole.any()):
         return _factored(x)
-    h = x @ y.mT
-    values, vectors = torch.linalg.eigh((h + h.mT) / 2)
+    values, vectors = torch.linalg.eigh(_shifted(x @ y.mT, 0))
     u, s = vectors.flip(-1), values.flip(-1)
     v = y.mT @ u
     if not bool(whole.all()):
@@ -93,4 +102,4 @@ def steps() -> tuple[Polynomial, ...]:
     """The chain of `polar_factor`."""
     from lmo.polynomials.design import designed  # loads what balls alone do not need
 
-    return (*designed(LOW, STEPS).table, (15 / 8, -10 / 8, 3 / 8))
+    return (*designed(LOW, STEPS, cushion=CUSHION, margin=MARGIN).table, CLASSICAL, CLASSICAL)

@@ -181,7 +181,7 @@ def test_recorded_chains_answer_as_well_whatever_came_before(shape) -> None:
             torch.cuda.current_stream().synchronize()
     for m, d in kept:
         mine, its = (measure(Spectral(), m.double(), a.cpu().double()) for a in (d, oracle(m)[0]))
-        assert float(mine.epsilon) == pytest.approx(float(its.epsilon), abs=0.02)
+        assert float(mine.epsilon) == pytest.approx(float(its.epsilon), abs=0.03)
         assert float(mine.eta) == pytest.approx(float(its.eta), abs=0.02)
 
 
