@@ -27,8 +27,8 @@ def polar_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """(y, whole) for x (…, a, b) in float32 or float64: y = UVᵀ where `whole` (…) says so, else of no use.
 
     Minimax quintics for σ/‖x xᵀ‖_F^½ in [LOW, 1], then two classical ones. They keep singular vectors and are positive
-    on (0, 1], so that y is the polar factor once its shorter side is orthonormal, which is looked at, and so is the rank:
-    the singular values of x yᵀ have to be above the cut of `spectral.above_rank_cut`, taken of ‖x xᵀ‖_F^½ for σ₁. Not
+    on (0, 1], so y is the polar factor once its shorter side is orthonormal. That is looked at, and so is the rank: the
+    singular values of x yᵀ have to be above the cut of `spectral.above_rank_cut`, taken of ‖x xᵀ‖_F^½ for σ₁. Not
     whole: of lower rank, or with a condition number above about 10⁸.
     """
     tall, batch = x.shape[-2] > x.shape[-1], x.shape[:-2]
