@@ -18,7 +18,8 @@ def worst_case(
     constants: Annotated[
         list[str] | None,
         typer.Argument(
-            help="key=value: delta, steps, step_size (else tuned), initial_gap, smoothness; ranges like 0:0.9:10."
+            help="key=value: delta, steps, smoothness, initial_gap, step_size (else tuned); for Frank–Wolfe "
+            "weight_decay in place of these two; ranges like 0:0.9:10."
         ),
     ] = None,
     norm: Annotated[str, typer.Option(help="l2, linf, l1 or spectral.")] = "linf",

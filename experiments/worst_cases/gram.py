@@ -37,4 +37,5 @@ def solve(problem: Any) -> float:
             found = problem.solve(solver="CLARABEL")
         except cp.SolverError:
             return math.nan
-    return float(found) if found is not None and math.isfinite(found) else math.nan
+    solved = problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)  # not one that was stopped on its way
+    return float(found) if solved and found is not None and math.isfinite(found) else math.nan

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from bounds.assumptions import ExactGradients, OracleWithin, Smooth, StartInside
 from bounds.metric import LAST_BALL_GAP
+from bounds.shape_assumptions import Convex
 from bounds.theorem import Theorem
 from experiments.worst_cases import ball_gap, gram, smallest_gap
 from experiments.worst_cases.base import Attack, Case, Clock, Status, Tick, bound_at, completed, deterministic, silent
@@ -25,7 +27,9 @@ class Pep(Attack):
     def refuses(self, theorem: Theorem, norm: str) -> str | None:
         if norm != "l2":
             return "Gram matrices know the ℓ2 norm only"
-        frank_wolfe = theorem.method.step == "open-loop" and theorem.metric == LAST_BALL_GAP
+        frank_wolfe = theorem.method.step == "open-loop"
+        if frank_wolfe and not _is_frank_wolfe(theorem):
+            return "of open-loop steps it knows the last gap in the ball of Frank–Wolfe, under the assumptions of C1"
         if theorem.method.step != "fixed" and not frank_wolfe:
             return "it is written for a fixed step, and for Frank–Wolfe's last gap in the ball"
         try:
@@ -65,3 +69,14 @@ class Pep(Attack):
         value, reached, bound = found.upper * unit, found.lower * unit, bound_at(theorem, full)
         detail = f"a run ends at {reached:.6g}; none ends above {value:.6g}"
         return Case(self.name, theorem.name, "l2", full, value, bound, "upper", detail, reached=reached)
+
+
+def _is_frank_wolfe(theorem: Theorem) -> bool:
+    """Whether a statement with open-loop steps is about the runs that `ball_gap` knows."""
+    method, assumed = theorem.method, {type(one) for one in theorem.assumes}
+    plain = method.momentum == "none" and method.decay and not theorem.expectation
+    return (
+        plain
+        and theorem.metric == LAST_BALL_GAP
+        and assumed == {Smooth, Convex, OracleWithin, ExactGradients, StartInside}
+    )

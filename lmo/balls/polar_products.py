@@ -15,7 +15,7 @@ LOW, STEPS = 1e-8, 15  # so many quintics for [LOW, 1] leave 1e-3 to two classic
 CUSHION = 0.1  # without one, steps send some large σ near 0, where rounding turns their singular vectors
 MARGIN = 0.01  # without one, rounding errors at the upper end grow from step to step
 CLASSICAL: Polynomial = (15 / 8, -10 / 8, 3 / 8)
-ORTHONORMAL = 64.0  # roundings: ‖yyᵀ − I‖_F/√a up to which y is a polar factor
+ORTHONORMAL = 2.0**-46  # ‖yyᵀ − I‖_F/√a up to which y is a polar factor
 
 
 def products_pay(x: Tensor) -> bool:
@@ -24,15 +24,17 @@ def products_pay(x: Tensor) -> bool:
 
 
 def polar_factor(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(y, whole) for x (…, a, b) in float32 or float64: y = UVᵀ where `whole` (…) says so, else of no use.
+    """(y, whole) for x (…, a, b) in float32 or float64: y = UVᵀ where `whole` (…) says so, else of no use; in float64.
 
     Minimax quintics for σ/‖x xᵀ‖_F^½ in [LOW, 1], then two classical ones. They keep singular vectors and are positive
     on (0, 1], so y is the polar factor once its shorter side is orthonormal. That is looked at, and so is the rank: the
     singular values of x yᵀ have to be above the cut of `spectral.above_rank_cut`, taken of ‖x xᵀ‖_F^½ for σ₁. Not
-    whole: of lower rank, or with a condition number above about 10⁸.
+    whole: of lower rank, or with a condition number above about 10⁸. In float64 throughout: products in float32 follow
+    the precision that is set for training.
     """
     tall, batch = x.shape[-2] > x.shape[-1], x.shape[:-2]
-    y = to_unit_peak(x.mT if tall else x, 2)
+    cut = max(x.shape[-2:]) * torch.finfo(x.dtype).eps
+    y = to_unit_peak((x.mT if tall else x).double(), 2)
     y = y.reshape(-1, *y.shape[-2:])
     gram = y @ y.mT
     size = torch.linalg.vector_norm(gram, dim=(-2, -1), keepdim=True).sqrt()
@@ -41,9 +43,8 @@ def polar_factor(x: Tensor) -> tuple[Tensor, Tensor]:
         gram = y @ y.mT
         y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=linear, alpha=quadratic), y, beta=constant)
     off = torch.linalg.vector_norm(_shifted(y @ y.mT, 1), dim=(-2, -1))
-    rounding = torch.finfo(x.dtype).eps
-    full = torch.linalg.cholesky_ex(_shifted(x @ y.mT, x.shape[-1] * rounding)).info == 0
-    whole = (full & (off <= ORTHONORMAL * rounding * x.shape[-2] ** 0.5)).reshape(batch)
+    full = torch.linalg.cholesky_ex(_shifted(x @ y.mT, cut)).info == 0
+    whole = (full & (off <= ORTHONORMAL * x.shape[-2] ** 0.5)).reshape(batch)
     y = y.reshape(*batch, *y.shape[-2:])
     return (y.mT if tall else y), whole
 
@@ -66,11 +67,9 @@ def thin_svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     y, whole = polar_factor(x)
     if not bool(whole.any()):
         return _factored(x)
-    values, vectors = torch.linalg.eigh(_shifted(x @ y.mT, 0))
-    u, s = vectors.flip(-1), values.flip(-1)
-    v = y.mT @ u
+    values, vectors = torch.linalg.eigh(_shifted(x.double() @ y.mT, 0))
+    u, s, v = (part.to(x.dtype) for part in (vectors.flip(-1), values.flip(-1), y.mT @ vectors.flip(-1)))
     if not bool(whole.all()):
-        u, v = u.contiguous(), v.contiguous()
         u[~whole], s[~whole], v[~whole] = _factored(x[~whole])
     return u, s, v
 
@@ -78,18 +77,17 @@ def thin_svd(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def nuclear_norm(x: Tensor) -> Tensor:
     """Σσ (…) of x (…, a, b): ⟨x, y⟩ with the polar factor y, or by an SVD."""
     y, whole = polar_factor(x)
-    value = (x * y).sum((-2, -1))
+    value = (x.double() * y).sum((-2, -1)).to(x.dtype)
     if not bool(whole.all()):
-        value = value.clone()
         value[~whole] = torch.linalg.svdvals(x[~whole]).sum(-1)
     return value
 
 
 def largest_singular_value(x: Tensor) -> Tensor:
-    """σ_max (…) of x (…, a, b), from the Gram matrix: squaring costs the small singular values only."""
-    peak = x.abs().amax(dim=(-2, -1))
-    y = to_unit_peak(x.mT if x.shape[-2] > x.shape[-1] else x, 2)
-    return torch.linalg.eigvalsh(y @ y.mT)[..., -1].clamp(min=0).sqrt() * peak
+    """σ_max (…) of x (…, a, b), from the Gram matrix in float64: squaring costs the small singular values only."""
+    wide = (x.mT if x.shape[-2] > x.shape[-1] else x).double()
+    peak, y = wide.abs().amax(dim=(-2, -1)), to_unit_peak(wide, 2)
+    return (torch.linalg.eigvalsh(y @ y.mT)[..., -1].clamp(min=0).sqrt() * peak).to(x.dtype)
 
 
 def _factored(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,6 +45,12 @@ def above_rank_cut(s: Tensor, shape: tuple[int, ...]) -> Tensor:
     return s > max(shape[-2:]) * torch.finfo(s.dtype).eps * s[..., :1]
 
 
+def by_svd(x: Tensor) -> Tensor:
+    """UVᵀ for x (…, a, b), 0 on the null space."""
+    u, s, vh = torch.linalg.svd(x, full_matrices=False)
+    return (u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh
+
+
 @dataclass(frozen=True)
 class Spectral(NormBall):
     """{X : σ_max(X) ≤ 1} on matrices (…, a, b); dual norm Σσ (nuclear); lmo(M) = −UVᵀ, the negative polar factor.
@@ -74,12 +80,12 @@ class Spectral(NormBall):
         return nuclear_norm(m)
 
     def _lmo(self, m: Tensor) -> Tensor:
-        if products_pay(m):
-            y, whole = polar_products.polar_factor(working(m))
-            if bool(whole.all()):
-                return -y.to(m.dtype)
-        u, s, v = thin_svd(m)
-        return -((u * above_rank_cut(s, m.shape).to(s.dtype).unsqueeze(-2)) @ v.mT).to(m.dtype)
+        if not products_pay(m):
+            return -by_svd(to_unit_peak(working(m), 2)).to(m.dtype)
+        y, whole = polar_products.polar_factor(working(m))
+        if not bool(whole.all()):
+            y[~whole] = by_svd(to_unit_peak(working(m[~whole]), 2)).to(y.dtype)
+        return -y.to(m.dtype)
 
     def parts(self, m: Tensor) -> Parts:
         self.check("m", m)

@@ -25,8 +25,8 @@ _recordings = PerStream()
 class Told(NamedTuple):
     """What is known of a chain's answer when it is done, (n,) each, or a number for one matrix.
 
-    size: ‖x xᵀ‖_F, x being m rounded to the dtype of the iteration. length: ‖y‖_F. before: ‖·‖_F² of what went into the
-    last step. alignment: ⟨x, −y⟩.
+    size: ‖x xᵀ‖_F, at least `SMALLEST`, x being m rounded to the dtype of the iteration. length: ‖y‖_F. before: ‖·‖_F²
+    of what went into the last step. alignment: ⟨x, −y⟩.
     """
 
     size: Any

@@ -37,8 +37,8 @@ class Krylov:
     The q_j lose their orthogonality once a Ritz value has converged: what is read off the run must not rely on it.
 
     Args:
-        apply: (matrix, q) ↦ Aq, a function of a module (a chain of steps on a GPU is recorded under its name); it may
-            be replaced between steps, with the matrix, by another way to the same product.
+        apply: (matrix, q) ↦ Aq. It may be replaced between steps, with the matrix, by another way to the same product.
+            On a GPU steps are recorded under it: one function for all runs, not one made for each.
         start: shape (a,), not 0.
     """
 
@@ -66,7 +66,7 @@ class Krylov:
 
         recording = None
         if all(recordable(one) for one in given):
-            kind = (apply, steps, self.matrix.shape, self.matrix.stride(), self._last.shape, self._last.dtype)
+            kind = (apply, steps, self.matrix.shape, self._last.shape, self._last.dtype)
             recording = _recordings.on(self.matrix).get(kind, work, *given)
         coefficients, basis = work(*given) if recording is None else recording(*given)
         basis = basis.clone() if recording is not None else basis

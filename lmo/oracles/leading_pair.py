@@ -35,6 +35,7 @@ def certified(x: Tensor, start: Tensor, target: float, failure: float) -> Found:
 
     failure: 0, or the probability with which `start`, uniform in direction, may mislead the bound.
     """
+    x = x.detach()
     size = frobenius(x)
     run = Krylov(gram_times_in_strips if failure else gram_times, x[0], start)
     found = _by_vectors(x, size, run, target, failure)
@@ -111,22 +112,23 @@ def _in_strips(x: Tensor, q: Tensor) -> Tensor:
 
 
 def _strip_by_strip(x: Tensor, q: Tensor) -> Tensor:
+    """Each strip by itself: a kernel that adds to what is there may add product by product."""
     (first, *others), (begin, *rest) = x.split(STRIP, dim=1), q.split(STRIP)
     out = torch.mv(first, begin)
     for part, of in zip(others, rest, strict=True):
-        out.addmv_(part, of)
+        out += torch.mv(part, of)
     return out
 
 
 def _strips_at_once(x: Tensor, q: Tensor) -> Tensor:
-    """In two kernels, or three."""
+    """In few kernels."""
     whole = x.shape[1] // STRIP
     if whole < 2:
         return _strip_by_strip(x, q)
     end = whole * STRIP
     parts = x[:, :end].unflatten(1, (whole, STRIP)).movedim(1, 0)
     out = torch.bmm(parts, q[:end].reshape(whole, STRIP, 1)).sum(0).squeeze(-1)
-    return out if end == x.shape[1] else torch.addmv(out, x[:, end:], q[end:])
+    return out if end == x.shape[1] else out + torch.mv(x[:, end:], q[end:])
 
 
 def _terms(columns: int) -> int:

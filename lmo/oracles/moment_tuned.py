@@ -18,6 +18,7 @@ from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_f
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.reach import in_reach
+from lmo.oracles.recordings import MOST_ENTRIES
 from lmo.oracles.scales.base import inner, pair_sums, squares, trace
 from lmo.oracles.scales.moments import Moments, on_host
 from lmo.polynomials import Polynomial
@@ -26,7 +27,6 @@ from lmo.randomness import Draw
 
 MOST = 6  # steps
 WIDE = 1.5  # columns over rows from which the Gram form pays
-AT_ONCE = 2**22  # entries of a matrix on a GPU up to which a look takes longer than the steps that it saves
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
 
@@ -46,7 +46,7 @@ class MomentTuned(Oracle):
 
     Without that first look the plan is the shortest that is enough on every power law, σ̄ = (Σσ⁴)^¼, and the answer is
     looked at as before. On a GPU a look takes longer than the products that it saves, and a chain that asks nothing is
-    launched at once, for a single matrix as a recorded graph.
+    launched at once, for one matrix without batch dimensions as a recorded graph.
 
     Args:
         look_first: whether the spectrum is looked at first; None: except on a GPU, for matrices of at most 2²² entries.
@@ -64,6 +64,8 @@ class MomentTuned(Oracle):
     def __post_init__(self) -> None:
         check_number("tail", self.tail, above=0.0)
         check_dtype(self.dtype)
+        if not (self.look_first is None or isinstance(self.look_first, bool)):
+            raise TypeError(f"`look_first` must be True, False or None, got {self.look_first!r}")
         check_spectral(self)
 
     @classmethod
@@ -87,7 +89,7 @@ class MomentTuned(Oracle):
 
     def _looks_first(self, m: Tensor) -> bool:
         if self.look_first is None:
-            return not (m.is_cuda and m.shape[-2] * m.shape[-1] <= AT_ONCE)
+            return not (m.is_cuda and m.shape[-2] * m.shape[-1] <= MOST_ENTRIES)
         return self.look_first
 
     def _minus_polar(self, m: Tensor) -> Tensor:

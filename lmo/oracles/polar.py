@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from lmo.balls.spectral import above_rank_cut
+from lmo.balls.spectral import by_svd
 from lmo.checks import check_number
 from lmo.oracles.base import Oracle, Promise
 from lmo.oracles.polar_oracle import PolarOracle
@@ -174,12 +174,6 @@ def run(steps: tuple[Polynomial, ...], how: Arithmetic, y: Any) -> Any:
     for polynomial in steps:
         y = step(how, y, polynomial)
     return y
-
-
-def by_svd(x: Tensor) -> Tensor:
-    """UVᵀ for x (n, a, b), 0 on the null space."""
-    u, s, vh = torch.linalg.svd(x, full_matrices=False)
-    return (u * above_rank_cut(s, x.shape).to(s.dtype).unsqueeze(-2)) @ vh
 
 
 def by_eigen(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-MOST_ENTRIES = 2**24  # of a matrix: the kernels of larger ones outlast their launches and the host's looks
-KEPT = 64  # recordings; each holds the memory of its inputs and answers
+MOST_ENTRIES = 2**22  # of a matrix: the kernels of larger ones outlast their launches
+KEPT = 16  # recordings; each holds the memory of its inputs and answers
 Work = Callable[..., tuple[Tensor, ...]]
 
 
@@ -41,7 +41,11 @@ def recordable(m: Tensor) -> bool:
 def matmul_settings() -> tuple[Hashable, ...]:
     """What decides which kernels multiply matrices: a recording keeps those that it was made with."""
     backend = torch.backends.cuda.matmul
-    return torch.get_float32_matmul_precision(), str(backend.allow_bf16_reduced_precision_reduction)
+    try:
+        precision = torch.get_float32_matmul_precision()
+    except RuntimeError:  # it was set by the newer way, and torch does not mix the two
+        precision = str(backend.fp32_precision)
+    return precision, str(backend.allow_bf16_reduced_precision_reduction)
 
 
 class Recording:
@@ -96,7 +100,10 @@ class Recordings:
         self._kept: OrderedDict[Hashable, Recording | None] = OrderedDict()
 
     def get(self, key: Hashable, work: Work, *given: Tensor, dtype: torch.dtype | None = None) -> Recording | None:
-        """The recording of `work` for inputs of the shapes of `given`, see there; None when first asked for."""
+        """The `Recording` of `work` for inputs like `given`; None when first asked for.
+
+        key: tells their shapes and dtypes, `dtype`, and all that `work` depends on.
+        """
         if key not in self._kept:
             self._kept[key] = None
             if len(self._kept) > KEPT:

@@ -277,6 +277,12 @@ def test_without_a_look_the_answer_is_that_of_every_scale(dtype: torch.dtype) ->
             oracle(m.clone().index_put_((torch.tensor(1), torch.tensor(2)), torch.tensor(wrong).double()))
 
 
+def test_look_first_is_a_bool_or_nothing() -> None:
+    for wrong in ("yes", 1, 0.0):
+        with pytest.raises(TypeError, match="`look_first` must be"):
+            MomentTuned(look_first=wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("rows", [64, 512, 1024])
 def test_the_plan_for_every_decay_is_the_longest_that_one_asks_for(rows: int) -> None:
     whole = plan_for_all(rows, 0.1, torch.bfloat16)

@@ -121,3 +121,16 @@ def test_products_in_strips_are_as_exact_as_their_bound(columns, seed) -> None:
             error = np.abs(way(layout, q).numpy() - exact)
             most = gamma(leading_pair._terms(columns)) * (np.abs(x.numpy()) @ np.abs(q.numpy()))
             assert bool((error <= most).all())
+
+
+@pytest.mark.parametrize("rows", [512, 1024, 3000])
+def test_strips_are_not_added_up_product_by_product(rows) -> None:
+    """One, and terms of half a unit: added one after the other to the one, each of them is lost."""
+    x = torch.full((rows, 40), 2.0**-53, dtype=torch.float64)
+    x[0] = 1
+    q = torch.ones(rows, dtype=torch.float64)
+    exact = 1 + (rows - 1) * 2.0**-53
+    for way in (leading_pair._strip_by_strip, leading_pair._strips_at_once):
+        for layout in (x.mT, x.mT.contiguous()):
+            error = float((way(layout, q) - exact).abs().max())
+            assert error <= gamma(leading_pair._terms(rows)) * exact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import pytest
 from command_line import lmo, strict_json
 
 import bounds
+from bounds.metric import LAST_GAP
+from bounds.theorem import Theorem
 from experiments.worst_cases.base import Clock, bound_at, completed, silent
 
 pytest.importorskip("cvxpy")
 import cvxpy as cp
 
 from experiments.worst_cases.ball_gap import Attained, largest, worst
+from experiments.worst_cases.pep import Pep
 
 C1 = bounds.theorems["frank-wolfe"]
 
@@ -134,6 +138,20 @@ def test_the_command_gives_both_sides_in_the_units_of_the_constants() -> None:
     assert found["value"] == pytest.approx(4 * 3 / 4, rel=1e-6) and found["reached"] == pytest.approx(3, rel=1e-6)
     shown = lmo("worst-case", "frank-wolfe", *words).out
     assert "pep reached" in shown and "run of" not in shown and "γ" not in shown
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(C1, method=replace(C1.method, momentum="ema")),
+        replace(C1, method=replace(C1.method, decay=False)),
+        replace(C1, metric=LAST_GAP),
+        replace(C1, assumes=C1.assumes[:1] + C1.assumes[2:]),  # not convex
+        replace(C1, assumes=C1.assumes[:-1]),  # from anywhere
+    ],
+)
+def test_a_statement_about_other_runs_is_refused(other: Theorem) -> None:
+    assert Pep().refuses(C1, "l2") is None and "under the assumptions of C1" in str(Pep().refuses(other, "l2"))
 
 
 @pytest.mark.parametrize(
