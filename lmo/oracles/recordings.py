@@ -65,9 +65,8 @@ class Recording:
 
     def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
         """The answers to other inputs of the same shapes and dtypes."""
-        with torch.inference_mode(False), torch.no_grad():
-            self._take(given)
-            self._replay()
+        self._take(given)
+        self._replay()
         return self.answers
 
     def _take(self, given: tuple[Tensor, ...]) -> None:

@@ -90,6 +90,22 @@ def test_runs_of_lanczos_are_those_of_the_plain_chain(shape, failure) -> None:
     assert of_vectors in applied and all(kind[3] == (matrix,) for kind in made if isinstance(kind, tuple))
 
 
+def test_inside_and_outside_of_inference_mode() -> None:
+    """A recording that was made in one is replayed in the other; a parameter may be asked about without autograd."""
+    oracle, lanczos = MomentTuned(look_first=False), Lanczos(1e-5, 1e-3)
+    questions = [elements((100, 120), k) for k in range(3)]
+    its = [(plainly(oracle, m), plainly(lanczos, m, Draw(0, 0))) for m in questions]
+    for first in (True, False):
+        for k in range(6):
+            m = questions[k % 3]
+            with torch.inference_mode(first == (k % 2 == 0)):
+                mine = oracle(m.clone())[0], lanczos(m.clone(), draw=Draw(0, 0))[0]
+            with torch.no_grad():
+                again = oracle(torch.nn.Parameter(m))[0]
+            torch.testing.assert_close(mine, its[k % 3], rtol=0, atol=1e-7)
+            torch.testing.assert_close(again, its[k % 3][0], rtol=0, atol=1e-12)
+
+
 def test_the_memory_layout_is_that_of_the_input() -> None:
     for m in (elements((6, 9), 0), elements((9, 6), 0).mT, elements((9, 6), 1), elements((6, 9), 1).mT):
         for _ in range(4):
