@@ -7,6 +7,7 @@ import torch
 from samples import elements
 
 from lmo.balls import Nuclear, Spectral, polar_products, spectral
+from lmo.polynomials.design import designed
 
 SHAPES = ((7, 11), (11, 7), (9, 9), (1, 5), (40, 70))
 
@@ -64,6 +65,20 @@ def test_every_step_is_positive_and_the_chain_ends_at_one() -> None:
         x = sum(c * x ** (2 * k + 1) for k, c in enumerate(polynomial))  # type: ignore[assignment]
         assert float(x.min()) > 0
     assert float((x[-10666:] - 1).abs().max()) < 1e-14  # those from LOW on
+
+
+def test_a_cushion_keeps_large_singular_values_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = with_values((40, 60), torch.logspace(0, -2, 40, dtype=torch.float64)).unsqueeze(0)
+    u, _, vh = torch.linalg.svd(x, full_matrices=False)
+
+    def error() -> float:
+        return float((polar_products.polar_factor(x)[0] - u @ vh).abs().max())
+
+    mine = error()
+    bare = designed(polar_products.LOW, polar_products.STEPS, margin=polar_products.MARGIN).table
+    ends = (polar_products.CLASSICAL, polar_products.CLASSICAL)
+    monkeypatch.setattr(polar_products, "steps", lambda: (*bare, *ends))
+    assert mine < 2e-14 and error() > 10 * mine
 
 
 @pytest.mark.parametrize("shape", SHAPES)
