@@ -20,10 +20,11 @@ from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.quantities import PLAIN, expression_of
 from experiments.refutation.search import Found
 from experiments.refutation.target import BALLS, Target
+from experiments.refutation.worst_case import WORST
 from lmo.names import unknown_name
 
 SMALL = "small instance"
-KINDS = (SMALL, PROBLEM)
+KINDS = (SMALL, PROBLEM, WORST)
 
 
 @dataclass(frozen=True)

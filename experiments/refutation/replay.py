@@ -15,6 +15,7 @@ from experiments.refutation.plain_rules import broken_rules, constants_of
 from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.score import Scored, bernstein, largest_metric
 from experiments.refutation.simulate import simulate
+from experiments.refutation.worst_case import WORST
 from experiments.verdict import SLACK, TABLE_ERROR
 
 
@@ -43,8 +44,8 @@ class Replay:
 def replay(case: Case) -> Replay:
     """Runs the case again; `ValueError` where it is damaged."""
     try:
-        if case.kind == PROBLEM:
-            return _problem_again(case)
+        if case.kind in (PROBLEM, WORST):
+            return _framework_again(case)
         one, claim = plain.completed(case.instance), case.claim
         constants = constants_of(one, claim)
         bound = value(claim["bound"], constants)
@@ -61,11 +62,15 @@ def replay(case: Case) -> Replay:
         raise ValueError(f"the case is damaged: {type(error).__name__}: {error}") from None
 
 
-def _problem_again(case: Case) -> Replay:
-    """A run of one of the problems, by the framework."""
-    from experiments.refutation.problem_case import measure
+def _framework_again(case: Case) -> Replay:
+    """A run of one of the problems or of a worst case, by the framework."""
+    from experiments.refutation import problem_case, worst_case
 
-    again = measure(case.instance, target_of(case.claim), case.runs, case.seed)
+    target = target_of(case.claim)
+    if case.kind == WORST:
+        again = worst_case.measure(case.instance, target)
+    else:
+        again = problem_case.measure(case.instance, target, case.runs, case.seed)
     return Replay(again["constants"], again["measured"], again["uncertainty"], again["bound"], [])
 
 

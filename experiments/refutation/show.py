@@ -7,14 +7,17 @@ from typing import Any
 from rich.console import Console
 
 from experiments.refutation.case import SMALL, Case
+from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.replay import Replay
+from experiments.refutation.worst_case import WORST
 
 _MOST_STEPS = 8  # gradient norms that are printed
 
 
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
-    lines = [f"  {case.claim['bound']}", *(_small(case.instance) if case.kind == SMALL else _problem(case.instance))]
+    words = {SMALL: _small, PROBLEM: _problem, WORST: _worst}[case.kind]
+    lines = [f"  {case.claim['bound']}", *words(case.instance)]
     lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
     how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
     lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
@@ -32,6 +35,16 @@ def _problem(one: dict[str, Any]) -> list[str]:
         f"  quadratic on {'×'.join(map(str, one['shape']))}, curvatures {_list(one['left'])}{right}",
         f"  x_0 = {one['start']}",
         f"  {one['ball']} norm, oracle {one['oracle']} with δ = {one['delta']:g}, K = {one['steps']}{noise}",
+    ]
+
+
+def _worst(one: dict[str, Any]) -> list[str]:
+    found = one["found"]
+    what = found["kind"] if "kind" in found else f"piecewise quadratic in {len(found['start'])} coordinate(s)"
+    scale = "" if one["scale"] == 1 else f", all answers {one['scale']:g} times as long"
+    return [
+        f"  {what} (paper_notes.md, Lower bounds; `lmo worst-case`), {one['norm']} norm",
+        f"  its adversary's answers within δ = {one['delta']:g}{scale}, K = {one['steps']}",
     ]
 
 
@@ -89,7 +102,8 @@ def show_replay(case: Case, seen: Replay, console: Console) -> None:
     """What came out again, and whether the case is fair."""
     norms = ", ".join(f"{v:.6g}" for v in seen.norms[:_MOST_STEPS])
     more = " …" if len(seen.norms) > _MOST_STEPS else ""
-    lines = [f"again: ‖∇f(x_k)‖_* = {norms}{more}" + ("" if case.exact else " (without bad luck)")]
+    lucky = "" if case.exact else " (without bad luck)"
+    lines = [f"again: ‖∇f(x_k)‖_* = {norms}{more}{lucky}"] if seen.norms else []
     lines.append(
         f"again: measured {seen.measured:.9g} ± {seen.uncertainty:.2g}, bound {seen.bound:.9g}, ratio {seen.ratio:.9g}"
     )

@@ -51,7 +51,7 @@ class Ascent(Attack):
         full = completed(theorem, constants)
         if full["steps"] > MOST_STEPS:
             raise ValueError(f"`ascent` takes at most {MOST_STEPS} steps (steps={full['steps']:g})")
-        best = _climb(full, theorem.metric.over == "minimum", Clock(budget_seconds, tick), seed)
+        best = climb(full, theorem.metric.over == "minimum", Clock(budget_seconds, tick), seed)
         instance = {"norm": norm, **best}
         value = float(theorem.metric.of(self.play(instance, theorem, full)[None])[0])
         detail = f"ascent from {RESTARTS} starts in {DIMENSIONS} coordinates"
@@ -86,8 +86,8 @@ def _problem(tables: Mapping[str, Tensor], about: Mapping[str, Any]) -> Piecewis
     return Piecewise(**tables, width=about["width"])
 
 
-def _climb(full: Mapping[str, float], minimum: bool, clock: Clock, seed: int) -> dict[str, Any]:
-    """The best instance seen, its tables as lists."""
+def climb(full: Mapping[str, float], minimum: bool, clock: Clock, seed: int) -> dict[str, Any]:
+    """The best instance seen, its tables as lists; `full` as `completed` has it; minimum: that over k is raised."""
     steps, step = int(full["steps"]), full["step_size"]
     width = step * (1 + full["delta"]) / CELLS
     raw = _start(steps, seed)

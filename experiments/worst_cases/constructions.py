@@ -66,8 +66,8 @@ class Constructions(Attack):
         for kind in kinds(norm):
             if best is not None and clock.over(f"constructions · {kind}"):
                 break
-            norms = _played(kind, norm, full)
-            value = -np.inf if norms is None else float(theorem.metric.of(norms[None])[0])
+            norms = played(kind, norm, full)
+            value = -np.inf if norms is None else float(theorem.metric.of(norms)[0])
             if best is None or value > best[0]:
                 best = (value, kind)
         assert best is not None
@@ -81,10 +81,10 @@ class Constructions(Attack):
         """‖∇f(x_k)‖_* of the construction named in the instance."""
         if instance.get("kind") not in kinds(str(instance.get("norm"))):
             raise unknown_name("construction", str(instance.get("kind")), kinds(str(instance.get("norm"))))
-        norms = _played(instance["kind"], instance["norm"], constants)
+        norms = played(instance["kind"], instance["norm"], constants)
         if norms is None:
             raise ValueError(f"{instance['kind']} does not exist at these constants: it costs more than the gap")
-        return norms
+        return norms[0]
 
 
 def kinds(norm: str) -> list[str]:
@@ -95,30 +95,35 @@ def kinds(norm: str) -> list[str]:
     return [*PLANE, *on_line] if norm in ("linf", "spectral") else on_line
 
 
-def setting(kind: str, norm: str, constants: Mapping[str, float]) -> tuple[Problem, Oracle] | None:
-    """Problem and adversary; None where, at so large a step, a cycle or a flat end alone costs more than the gap."""
-    delta, step = (torch.tensor([constants[n]], dtype=torch.float64) for n in ("delta", "step_size"))
+def setting(kind: str, norm: str, constants: Mapping[str, Any]) -> tuple[Problem, Oracle] | None:
+    """Problem and adversary; None where, at so large a step, a cycle or a flat end alone costs more than the gap.
+
+    constants: delta and step_size numbers, or arrays (n,) of one length for n runs, of which each must exist.
+    """
+    delta, step = (torch.tensor(np.atleast_1d(constants[n]), dtype=torch.float64) for n in ("delta", "step_size"))
     build = (PLANE | LINE)[kind]
     try:
         problem = build(delta, step, int(constants["steps"]), constants["initial_gap"], constants["smoothness"])
     except ValueError:
         return None
-    start = problem.start(1)
+    start = problem.start(len(delta))
     if not (isinstance(start, torch.Tensor) and torch.isfinite(start).all()):
         return None  # the flat end alone costs more than the gap: no slope solves the construction's equation
     if kind in LINE:
-        return problem, Perturbed(Exact(BALLS[norm]), Shrink(constants["delta"]))
+        return problem, Perturbed(Exact(BALLS[norm]), Shrink(delta))
     assert isinstance(problem, Huber | Saturated | Staircase)
     shown = Diagonal(problem) if norm == "spectral" else problem
     return shown, shown.oracle()
 
 
-def _played(kind: str, norm: str, constants: Mapping[str, float]) -> np.ndarray | None:
+def played(kind: str, norm: str, constants: Mapping[str, Any]) -> np.ndarray | None:
+    """‖∇f(x_k)‖_* of the n runs of a `setting`, (n, steps); None where there is no such setting."""
     made = setting(kind, norm, constants)
     if made is None:
         return None
     problem, oracle = made
+    sizes = torch.tensor(np.atleast_1d(constants["step_size"]), dtype=torch.float64)
     data = run(
-        problem, Method(oracle), steps=int(constants["steps"]), step_size=constants["step_size"], record="metric"
+        problem, Method(oracle), steps=int(constants["steps"]), step_size=sizes, seeds=[0] * len(sizes), record="metric"
     )
-    return data["gradient_norm"].values[0]
+    return np.asarray(data["gradient_norm"].values)
