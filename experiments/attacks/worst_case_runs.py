@@ -21,7 +21,7 @@ from experiments.refutation.worst_case import (
 )
 from experiments.worst_cases.ascent import Ascent, climb
 from experiments.worst_cases.base import Clock, silent
-from experiments.worst_cases.constructions import Constructions, kinds, played, setting
+from experiments.worst_cases.constructions import Constructions, exist, kinds, played
 
 _ROWS = 32  # values of δ in one batch
 _MOST_STEPS = 5000  # a step of a batch takes the better part of a millisecond
@@ -57,11 +57,15 @@ def _constructed(target: Target, rng: np.random.Generator, steps: int, norm: str
     """The worst run of one construction at many δ, as an instance."""
     kind = str(rng.choice(_kinds(target, norm)))
     rows = _drawn(target, rng, steps, _ROWS)
-    numbers = constants(target, steps, rows)
-    rows, numbers, bound = _of_the_claim(kind, norm, steps, rows, numbers, bounds_at(target, numbers))
-    norms = played(kind, norm, played_with(rows, numbers, steps)) if len(bound) else None
+    rows = rows.only(
+        np.isfinite(bounds_at(target, constants(target, steps, rows)))
+    )  # the claim is about the others not
+    if len(rows.delta):
+        rows = rows.only(exist(kind, played_with(target, steps, rows)))
+    norms = played(kind, norm, played_with(target, steps, rows)) if len(rows.delta) else None
     if norms is None:
         return None
+    bound = bounds_at(target, constants(target, steps, rows))
     worst = int((target.theorem.metric.of(norms) / bound).argmax())
     return instance_of(rows, worst, search=Constructions.name, norm=norm, steps=steps, found={"kind": kind})
 
@@ -81,30 +85,11 @@ def _drawn(target: Target, rng: np.random.Generator, steps: int, size: int) -> R
     return Rows(delta, scale, step if "step_size" in target.free else None)
 
 
-def _of_the_claim(
-    kind: str, norm: str, steps: int, rows: Rows, numbers: dict[str, np.ndarray], bound: np.ndarray
-) -> tuple[Rows, dict[str, np.ndarray], np.ndarray]:
-    """Those rows that the claim is about and for which there is such a construction."""
-
-    def only(where: Any) -> tuple[Rows, dict[str, np.ndarray], np.ndarray]:
-        step = None if rows.step_size is None else rows.step_size[where]
-        kept = Rows(rows.delta[where], rows.scale[where], step)
-        return kept, {name: values[where] for name, values in numbers.items()}, bound[where]
-
-    there = []
-    for i in np.flatnonzero(np.isfinite(bound)):
-        one, its_numbers, _ = only([i])
-        if setting(kind, norm, played_with(one, its_numbers, steps)) is not None:
-            there.append(i)
-    return only(there)
-
-
 def _climbed(target: Target, rng: np.random.Generator, steps: int, norm: str) -> dict[str, Any] | None:
     rows = _drawn(target, rng, steps, 1)
-    numbers = constants(target, steps, rows)
-    if not np.isfinite(bounds_at(target, numbers)[0]):
+    if not np.isfinite(bounds_at(target, constants(target, steps, rows))[0]):
         return None
-    given = {name: float(np.ravel(value)[0]) for name, value in played_with(rows, numbers, steps).items()}
+    given = {name: float(np.ravel(value)[0]) for name, value in played_with(target, steps, rows).items()}
     clock = Clock(_ASCENT_SECONDS, silent)
     found = climb(given, target.rules.over == "minimum", clock, int(rng.integers(2**20)))
     return measure(instance_of(rows, 0, search=Ascent.name, norm=norm, steps=steps, found=found), target)

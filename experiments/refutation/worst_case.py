@@ -11,13 +11,15 @@ from bounds.assumptions import Setting
 from experiments.refutation.quantities import PLAIN
 from experiments.refutation.target import Target
 from experiments.verdict import SLACK
-from experiments.worst_cases import attacks
+from experiments.worst_cases.ascent import Ascent
 from experiments.worst_cases.constructions import Constructions
+from lmo.names import unknown_name
 
 WORST = "worst case"
 KNOWN = {
     "initial_gap", "smoothness", "steps", "delta", "epsilon", "eta", "step_size", "alpha", "noise_std", "norm_ratio",
 }  # fmt: skip
+RUNS = {search.name: search() for search in (Constructions, Ascent)}
 UNITS = {"initial_gap": 1.0, "smoothness": 1.0}
 _RATIO = 3**0.5  # ‖v‖_* ≤ √3‖v‖₂ in ℓ∞, for at most three coordinates
 
@@ -31,6 +33,10 @@ class Rows(NamedTuple):
     delta: np.ndarray
     scale: np.ndarray
     step_size: np.ndarray | None
+
+    def only(self, which: np.ndarray) -> Rows:
+        """Some of the runs."""
+        return Rows(self.delta[which], self.scale[which], None if self.step_size is None else self.step_size[which])
 
 
 def norms_of(target: Target) -> list[str]:
@@ -76,9 +82,10 @@ def bounds_at(target: Target, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.where(fits & np.isfinite(claim) & (claim > 0), claim, np.inf)
 
 
-def played_with(rows: Rows, numbers: Mapping[str, np.ndarray], steps: int) -> dict[str, Any]:
+def played_with(target: Target, steps: int, rows: Rows) -> dict[str, Any]:
     """The constants of the runs as the searches know them: answers of lengths 1 ± δ, the scale in the step."""
-    return UNITS | {"steps": steps, "delta": rows.delta, "step_size": numbers["step_size"] * rows.scale}
+    step = constants(target, steps, rows)["step_size"] * rows.scale
+    return UNITS | {"steps": steps, "delta": rows.delta, "step_size": step}
 
 
 def instance_of(rows: Rows, i: int, **about: Any) -> dict[str, Any]:
@@ -96,9 +103,11 @@ def measure(instance: Mapping[str, Any], target: Target) -> dict[str, Any]:
     bound = float(bounds_at(target, numbers)[0])
     if not np.isfinite(bound):
         raise ValueError("the claim has no bound for this case")
-    played = {name: float(np.ravel(v)[0]) for name, v in played_with(one, numbers, instance["steps"]).items()}
+    played = {name: float(np.ravel(v)[0]) for name, v in played_with(target, instance["steps"], one).items()}
     found = {**instance["found"], "norm": instance["norm"]}
-    norms = attacks()[instance["search"]].play(found, target.theorem, played)
+    if instance["search"] not in RUNS:
+        raise unknown_name("search", str(instance["search"]), RUNS)
+    norms = RUNS[instance["search"]].play(found, target.theorem, played)
     measured = float(target.theorem.metric.of(norms[None])[0])
     return {
         "kind": WORST,

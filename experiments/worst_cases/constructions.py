@@ -11,7 +11,7 @@ import torch
 
 from bounds.theorem import Theorem
 from experiments.problems.base import Problem
-from experiments.problems.hard.cycles import long_cycle, two_cycle
+from experiments.problems.hard.cycles import CostsTooMuch, long_cycle, two_cycle
 from experiments.problems.hard.diagonal import Diagonal
 from experiments.problems.hard.huber import Huber
 from experiments.problems.hard.saturated import Saturated
@@ -100,20 +100,33 @@ def setting(kind: str, norm: str, constants: Mapping[str, Any]) -> tuple[Problem
 
     constants: delta and step_size numbers, or arrays (n,) of one length for n runs, of which each must exist.
     """
-    delta, step = (torch.tensor(np.atleast_1d(constants[n]), dtype=torch.float64) for n in ("delta", "step_size"))
-    build = (PLANE | LINE)[kind]
-    try:
-        problem = build(delta, step, int(constants["steps"]), constants["initial_gap"], constants["smoothness"])
-    except ValueError:
+    if not exist(kind, constants).all():
         return None
-    start = problem.start(len(delta))
-    if not (isinstance(start, torch.Tensor) and torch.isfinite(start).all()):
-        return None  # the flat end alone costs more than the gap: no slope solves the construction's equation
+    problem = _built(kind, constants)
     if kind in LINE:
-        return problem, Perturbed(Exact(BALLS[norm]), Shrink(delta))
+        return problem, Perturbed(Exact(BALLS[norm]), Shrink(_per_run(constants, "delta")))
     assert isinstance(problem, Huber | Saturated | Staircase)
     shown = Diagonal(problem) if norm == "spectral" else problem
     return shown, shown.oracle()
+
+
+def exist(kind: str, constants: Mapping[str, Any]) -> np.ndarray:
+    """Which of the runs of `setting` there are, bool (n,)."""
+    try:
+        start = _built(kind, constants).start(len(_per_run(constants, "delta")))
+    except CostsTooMuch as error:
+        return np.asarray(~error.runs)
+    assert isinstance(start, torch.Tensor)  # not finite: no slope solves the construction's equation
+    return np.asarray(torch.isfinite(start).all(-1))
+
+
+def _built(kind: str, constants: Mapping[str, Any]) -> Problem:
+    delta, step = (_per_run(constants, name) for name in ("delta", "step_size"))
+    return (PLANE | LINE)[kind](delta, step, int(constants["steps"]), constants["initial_gap"], constants["smoothness"])
+
+
+def _per_run(constants: Mapping[str, Any], name: str) -> torch.Tensor:
+    return torch.tensor(np.atleast_1d(constants[name]), dtype=torch.float64)
 
 
 def played(kind: str, norm: str, constants: Mapping[str, Any]) -> np.ndarray | None:
@@ -122,7 +135,7 @@ def played(kind: str, norm: str, constants: Mapping[str, Any]) -> np.ndarray | N
     if made is None:
         return None
     problem, oracle = made
-    sizes = torch.tensor(np.atleast_1d(constants["step_size"]), dtype=torch.float64)
+    sizes = _per_run(constants, "step_size")
     data = run(
         problem, Method(oracle), steps=int(constants["steps"]), step_size=sizes, seeds=[0] * len(sizes), record="metric"
     )

@@ -50,6 +50,18 @@ def long_cycle(delta: float) -> Cycle:
     return Cycle((1 + delta, *[1 - delta] * (best - 1), last), -below, mean(best), 1 + delta)
 
 
+class CostsTooMuch(ValueError):
+    """There is no such construction. runs: which of the runs ask for one that costs more than the gap, bool (n,)."""
+
+    def __init__(self, runs: Tensor, step_size: Tensor, gap: float) -> None:
+        first = int(runs.nonzero()[0])
+        super().__init__(
+            f"run {first}: the step {float(step_size[first]):g} is so large that the cycle alone costs more than "
+            f"the gap {gap:g}"
+        )
+        self.runs = runs
+
+
 class CycleProblem(Problem):
     """Two coordinates in ℓ∞, one run per (δ, γ, cycle): coordinate 1 slides for all K steps, coordinate 2 cycles.
 
@@ -85,11 +97,7 @@ class CycleProblem(Problem):
         self.x2 = torch.tensor([cycle.start for cycle in cycles], dtype=torch.float64) * step_size
         self.slope, self.x1 = self.build()
         if not (self.slope > 0).all():
-            run = int((~(self.slope > 0)).nonzero()[0])
-            raise ValueError(
-                f"run {run}: the step {float(step_size[run]):g} is so large that the cycle alone costs more than "
-                f"the gap {gap:g}"
-            )
+            raise CostsTooMuch(~(self.slope > 0), step_size, gap)
 
     @abstractmethod
     def build(self) -> tuple[Tensor, Tensor]:
