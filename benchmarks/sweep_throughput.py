@@ -29,6 +29,7 @@ import figures
 from experiments.sweeps.catalogue import problem_called
 from experiments.sweeps.growth import growth
 from experiments.sweeps.plan import plan
+from experiments.sweeps.records import weights
 from experiments.sweeps.simulate import simulate
 from experiments.sweeps.specification import Sweep
 
@@ -70,11 +71,13 @@ def torch_muon(
     parameter = torch.nn.Parameter(torch.randn(shape, device=device))
     optimizer = torch.optim.Muon([parameter], lr=0.05, momentum=0.95, weight_decay=0.0)
 
+    recorded = weights(steps, every)
+
     def go() -> int:
         total = torch.zeros((), device=device)
         for k in range(steps):
             parameter.grad = gradient(parameter.detach())
-            if k % every == 0:
+            if k in recorded:
                 total += torch.linalg.svdvals(parameter.grad).sum()
             optimizer.step()
         return steps
@@ -87,12 +90,14 @@ def torch_loop(device: str) -> Work:
     curvature = torch.linspace(0.05, 1.0, DIMENSION, device=device)
     noise = torch.randn(200, DIMENSION, device=device) * (NOISE / math.sqrt(DIMENSION))
 
+    recorded = weights(200, EVERY)
+
     def go() -> int:
         x, m = torch.ones(DIMENSION, device=device), None
         total = torch.zeros((), device=device)
         for k in range(200):
             gradient = curvature * x
-            if k % EVERY == 0:
+            if k in recorded:
                 total += gradient.abs().sum()
             g = gradient + noise[k]
             m = g if m is None else torch.lerp(m, g, 0.1)
@@ -109,12 +114,14 @@ def numpy_batch(runs: int = 1000) -> Work:
     noise *= np.float32(NOISE / math.sqrt(DIMENSION))
     step, alpha = np.full((runs, 1), 0.01, np.float32), np.full((runs, 1), 0.1, np.float32)
 
+    recorded = weights(200, EVERY)
+
     def go() -> int:
         x, m, g = (np.full((runs, DIMENSION), start, np.float32) for start in (1, 0, 0))
         total = np.zeros(runs)
         for k in range(200):
             np.multiply(curvature, x, out=g)
-            if k % EVERY == 0:
+            if k in recorded:
                 total += np.abs(g).sum(1)
             g += noise[k]
             g -= m
@@ -163,7 +170,7 @@ def side(runs: int) -> int:
 
 
 def large(device: str) -> None:
-    """256×1024, 20 steps, one of them with the norm recorded: a batch of SVDs takes a GPU as long as single ones."""
+    """256×1024, 20 steps, six of them with the norm recorded: a batch of SVDs takes a GPU as long as single ones."""
     shape, steps = (256, 1024), 20
     problem = f"matrix-quadratic:{shape[0]}x{shape[1]}"
     works = {"torch.optim.Muon": torch_muon(device, shape, steps, steps, problem_called(problem).true_gradient)}

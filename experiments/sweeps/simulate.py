@@ -12,6 +12,7 @@ from torch import Tensor
 from experiments.problems.base import Problem
 from experiments.sweeps import catalogue
 from experiments.sweeps.plan import Chunk
+from experiments.sweeps.records import apart, weights
 from experiments.sweeps.specification import Sweep
 from lmo.checks import check_device
 from lmo.elements import expand, inner, map_layers
@@ -22,11 +23,11 @@ from lmo.oracles.rescaled import rescaled
 from lmo.randomness import Draw
 
 RESULTS = {
-    "mean_gradient_norm": "mean of ‖∇f(x_k)‖_* over the recorded steps k = 0, n, 2n, … < K",
-    "min_gradient_norm": "their minimum",
+    "mean_gradient_norm": "mean of ‖∇f(x_k)‖_* over k < K, from the recorded steps (`experiments.sweeps.records`)",
+    "min_gradient_norm": "the smallest of them",
     "last_gradient_norm": "‖∇f(x_K)‖_*",
     "last_objective": "f(x_K)",
-    "mean_epsilon": "mean alignment deficit of the oracle's answers at the recorded steps",
+    "mean_epsilon": "mean alignment deficit of the oracle's answers, from the recorded steps",
     "mean_eta": "mean norm excess of the same",
     "mean_delta": "mean distance of the same to a minimiser",
     "mean_spread": "mean distance of the same to a minimiser after the best rescaling of each",
@@ -91,7 +92,7 @@ class _Batch:
         self.lost_at = torch.full((self.runs,), -1.0, dtype=torch.float64, device=self.device)
         self.sums: dict[str, Tensor] = {}
         self.smallest = torch.full_like(self.lost_at, torch.inf)
-        self.recorded = 0
+        self.weights = weights(group.steps, apart(self.problem, sweep.record_every))
         # a pass to find a NaN costs as much as the rest of a step on vectors, and nothing beside matrix products, where
         # a NaN in one run must not steer an iteration that looks at its whole batch
         self.checks = self.ball.core_ndim != 1
@@ -100,7 +101,7 @@ class _Batch:
         """Step k of every run."""
         draw = self.draw.at(k)
         x, sample = self.state.x, self.problem.sample(draw)
-        records = k % self.sweep.record_every == 0
+        records = k in self.weights
         exact = self.problem.true_gradient(x) if records or sample is None else None
         fresh: Any = exact if sample is None else self.problem.gradient(x, sample)
         corrects = self.method.momentum.needs_before and self.before is not None
@@ -120,12 +121,12 @@ class _Batch:
             return
         self.before = x if self.method.momentum.needs_before else None
         if records:
-            self._record(exact, move)
+            self._record(exact, move, self.weights[k])
 
     def results(self) -> dict[str, np.ndarray]:
         """What is stored; infinite for runs that were lost."""
         last = self.ball._dual_norm(self.problem.true_gradient(self.state.x))
-        found = {name: total / self.recorded for name, total in self.sums.items()}
+        found = {name: total / self.steps for name, total in self.sums.items()}
         found |= {"min_gradient_norm": self.smallest, "last_gradient_norm": last.double()}
         found["last_objective"] = self.problem.value(self.state.x).double()
         ended = torch.stack([~torch.isfinite(values) for values in found.values()]).any(0) & (self.lost_at < 0)
@@ -134,10 +135,9 @@ class _Batch:
         found["lost_at"] = self.lost_at
         return {name: found[name].cpu().numpy() for name in result_names(self.sweep)}
 
-    def _record(self, gradient: Any, move: Move) -> None:
+    def _record(self, gradient: Any, move: Move, weight: int) -> None:
         norm = self.ball._dual_norm(gradient).double()
         self.smallest = torch.minimum(self.smallest, norm)
-        self.recorded += 1
         row = {"mean_gradient_norm": norm}
         wanted = self.sweep.measure
         if "delta" in wanted:
@@ -152,7 +152,8 @@ class _Batch:
         if "spread" in wanted:
             row["mean_spread"] = rescaled(self.ball, move.fed, move.direction).spread
         for name, values in row.items():
-            self.sums[name] = self.sums[name] + values.double() if name in self.sums else values.double()
+            weighted = weight * values.double()
+            self.sums[name] = self.sums[name] + weighted if name in self.sums else weighted
 
     def _drop_lost(self, k: int, *gradients: Any) -> bool:
         """Puts runs whose gradient is not finite back at their start, at rest, and marks them; whether there were any.

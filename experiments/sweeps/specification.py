@@ -17,7 +17,7 @@ from experiments.sweeps import axes
 from lmo.checks import check_integer
 from lmo.names import unknown_name
 
-FORMAT = 1  # of the content that is hashed: another number for code that computes other numbers from one specification
+FORMAT = 2  # of the content that is hashed: another number for code that computes other numbers from one specification
 REQUIRED = ("problem", "ball", "oracle", "step_size", "steps")
 MOMENTA = ("none", "ema", "ema-zero", "nesterov", "nesterov-zero", "heavy-ball", "storm")
 MEASURES = ("epsilon", "eta", "delta", "spread")
@@ -41,7 +41,8 @@ class Sweep:
         alpha: weight of the new gradient in (0, 1]; a method without momentum runs once, at α = 1.
         momentum: one of `MOMENTA`. noise: σ ≥ 0 of Gaussian noise with E‖ξ‖₂² = σ²; 0 adds none.
         seeds: a count n (0 … n − 1) or a list; runs with one seed see the same noise.
-        record_every: gradient norms and measured errors are taken at steps 0, n, 2n, … (for matrices an SVD each).
+        record_every: gradient norms and measured errors are taken at steps at most so far apart, closer at the start
+            (`experiments.sweeps.records`; for matrices an SVD each); None: every step on vectors, 10 on matrices.
         measure: errors of the oracle's answers to take too, of `MEASURES` (one to several SVDs each; spread,
             what is left of delta after the best rescaling: about a hundred).
         dtype: "float64" or "float32", that of the iterates.
@@ -61,7 +62,7 @@ class Sweep:
     momentum: Any = "none"
     noise: Any = 0.0
     seeds: Any = 1
-    record_every: int = 10
+    record_every: int | None = None
     measure: Any = ()
     dtype: str = "float64"
     chunk_runs: int | None = None
@@ -74,7 +75,8 @@ class Sweep:
             raise unknown_name("dtype", self.dtype, DTYPES)
         if self.chunk_runs is not None:
             check_integer("chunk_runs", self.chunk_runs, at_least=1)
-        check_integer("record_every", self.record_every, at_least=1)
+        if self.record_every is not None:
+            check_integer("record_every", self.record_every, at_least=1)
         checked = {
             "problem": axes.words("problem", self.problem),
             "ball": axes.words("ball", self.ball),
