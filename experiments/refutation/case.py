@@ -17,6 +17,7 @@ from experiments.expressions import parse, write
 from experiments.refutation.candidates import Candidates, defaults
 from experiments.refutation.constants import numbers_of
 from experiments.refutation.problem_case import PROBLEM
+from experiments.refutation.programme_case import PROGRAMME
 from experiments.refutation.quantities import PLAIN, expression_of
 from experiments.refutation.search import Found
 from experiments.refutation.target import BALLS, Target
@@ -24,7 +25,7 @@ from experiments.refutation.worst_case import WORST
 from lmo.names import unknown_name
 
 SMALL = "small instance"
-KINDS = (SMALL, PROBLEM, WORST)
+KINDS = (SMALL, PROBLEM, WORST, PROGRAMME)
 
 
 @dataclass(frozen=True)

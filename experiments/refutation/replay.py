@@ -13,6 +13,7 @@ from experiments.refutation import plain
 from experiments.refutation.case import Case, instance_of, target_of
 from experiments.refutation.plain_rules import broken_rules, constants_of
 from experiments.refutation.problem_case import PROBLEM
+from experiments.refutation.programme_case import PROGRAMME
 from experiments.refutation.score import Scored, bernstein, largest_metric
 from experiments.refutation.simulate import simulate
 from experiments.refutation.worst_case import WORST
@@ -44,7 +45,7 @@ class Replay:
 def replay(case: Case) -> Replay:
     """Runs the case again; `ValueError` where it is damaged."""
     try:
-        if case.kind in (PROBLEM, WORST):
+        if case.kind in (PROBLEM, WORST, PROGRAMME):
             return _framework_again(case)
         one, claim = plain.completed(case.instance), case.claim
         constants = constants_of(one, claim)
@@ -63,12 +64,12 @@ def replay(case: Case) -> Replay:
 
 
 def _framework_again(case: Case) -> Replay:
-    """A run of one of the problems or of a worst case, by the framework."""
-    from experiments.refutation import problem_case, worst_case
+    """A run of one of the problems, of a worst case or of what a programme found, by the framework."""
+    from experiments.refutation import problem_case, programme_case, worst_case
 
     target = target_of(case.claim)
-    if case.kind == WORST:
-        again = worst_case.measure(case.instance, target)
+    if case.kind in (WORST, PROGRAMME):
+        again = (worst_case if case.kind == WORST else programme_case).measure(case.instance, target)
     else:
         again = problem_case.measure(case.instance, target, case.runs, case.seed)
     return Replay(again["constants"], again["measured"], again["uncertainty"], again["bound"], [])

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from experiments.refutation.case import SMALL, Case
 from experiments.refutation.problem_case import PROBLEM
+from experiments.refutation.programme_case import PROGRAMME
 from experiments.refutation.replay import Replay
 from experiments.refutation.worst_case import WORST
 
@@ -16,7 +17,7 @@ _MOST_STEPS = 8  # gradient norms that are printed
 
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
-    words = {SMALL: _small, PROBLEM: _problem, WORST: _worst}[case.kind]
+    words = {SMALL: _small, PROBLEM: _problem, WORST: _worst, PROGRAMME: _programme}[case.kind]
     lines = [f"  {case.claim['bound']}", *words(case.instance)]
     lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
     how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
@@ -45,6 +46,15 @@ def _worst(one: dict[str, Any]) -> list[str]:
     return [
         f"  {what} (paper_notes.md, Lower bounds; `lmo worst-case`), {one['norm']} norm",
         f"  its adversary's answers within δ = {one['delta']:g}{scale}, K = {one['steps']}",
+    ]
+
+
+def _programme(one: dict[str, Any]) -> list[str]:
+    count, dimensions = len(one["heights"]), len(one["start"])
+    answers = "exact answers" if one["answers"] is None else "answers as found"
+    return [
+        f"  convex function through {count} points in {dimensions} dimension(s), from a semidefinite programme, ℓ2",
+        f"  x_0 = {_list(one['start'])}, {answers}, K = {one['steps']}",
     ]
 
 

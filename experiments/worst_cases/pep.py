@@ -28,7 +28,7 @@ class Pep(Attack):
         if norm != "l2":
             return "Gram matrices know the ℓ2 norm only"
         frank_wolfe = theorem.method.step == "open-loop"
-        if frank_wolfe and not _is_frank_wolfe(theorem):
+        if frank_wolfe and not is_frank_wolfe(theorem):
             return "of open-loop steps it knows the last gap in the ball of Frank–Wolfe, under the assumptions of C1"
         if theorem.method.step != "fixed" and not frank_wolfe:
             return "it is written for a fixed step, and for Frank–Wolfe's last gap in the ball"
@@ -71,7 +71,7 @@ class Pep(Attack):
         return Case(self.name, theorem.name, "l2", full, value, bound, "upper", detail, reached=reached)
 
 
-def _is_frank_wolfe(theorem: Theorem) -> bool:
+def is_frank_wolfe(theorem: Theorem) -> bool:
     """Whether a statement with open-loop steps is about the runs that `ball_gap` knows."""
     method, assumed = theorem.method, {type(one) for one in theorem.assumes}
     plain = method.momentum == "none" and method.decay and not theorem.expectation
