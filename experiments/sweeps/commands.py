@@ -99,18 +99,23 @@ def list_results(out: Out = OUT, as_json: Json = False) -> None:
 def show(which: Which, out: Out = OUT, as_json: Json = False) -> None:
     """The grid of a sweep, what is there of it (every file is checked), and the best runs by problem, ball and oracle.
 
+    Steps and alphas are compared where all their seeds are there. A * marks a best one at an end of its grid.
+
     Example: lmo results show my-sweep
     """
     from experiments import cli
     from experiments.sweeps import terminal
+    from experiments.sweeps.best import compare
 
     store = find(which, out)
     summary = terminal.row(store) | {"sweep": store.sweep.table, "left_out": store.about.get("left_out", [])}
-    best = terminal.best(store) if summary["finished"] else []
+    found = compare(store)
     if as_json:
-        print(json.dumps(summary | {"best": best}, ensure_ascii=False))
+        counts = {"stored_runs": found.runs, "diverged": found.diverged}
+        counts |= {"points": found.points, "incomplete_points": found.incomplete}
+        print(json.dumps(summary | counts | {"best": found.rows}, ensure_ascii=False))
     else:
-        terminal.show(summary, best, cli.console)
+        terminal.show(summary, found, cli.console)
 
 
 @results.command()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from experiments.sweeps.collect import collect
+from experiments.sweeps.best import CELL, SEARCHED, Comparison
 from experiments.sweeps.plan import Chunk, Plan
 from experiments.sweeps.store import Damaged, Store
 
@@ -71,17 +70,6 @@ def row(store: Store, whole: bool = True) -> dict[str, Any]:
     }
 
 
-def best(store: Store) -> list[dict[str, Any]]:
-    """The step size and alpha of the smallest mean gradient norm over seeds, for every other combination of labels."""
-    dataset = collect(store, partial=True)
-    frame: Any = dataset.to_dataframe()
-    cell = ["problem", "ball", "oracle", "momentum", "noise", "steps", "delta"]
-    means = frame.groupby([*cell, "step_size", "alpha"], as_index=False, sort=False)["mean_gradient_norm"].mean()
-    means = means[np.isfinite(means["mean_gradient_norm"])]
-    rows = means.loc[means.groupby(cell, sort=False)["mean_gradient_norm"].idxmin()]
-    return rows.to_dict("records")
-
-
 def say_done(summary: dict[str, Any], console: Console) -> None:
     """One sentence at the end of a sweep."""
     redone = f", {summary['redone']} of them in place of damaged ones" if summary["redone"] else ""
@@ -109,8 +97,8 @@ def show_list(rows: list[dict[str, Any]], out: Path, console: Console) -> None:
     )  # fmt: skip
 
 
-def show(summary: dict[str, Any], rows: list[dict[str, Any]], console: Console, most: int = 40) -> None:
-    """The grid, what is there, and the best runs."""
+def show(summary: dict[str, Any], found: Comparison, console: Console, most: int = 40) -> None:
+    """The grid, what is there, the best runs, and what to know before believing them."""
     for key, value in summary["sweep"].items():
         text = (
             ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in value)
@@ -121,13 +109,45 @@ def show(summary: dict[str, Any], rows: list[dict[str, Any]], console: Console, 
     for why in summary["left_out"]:
         _say(f"left out      {why}", console)
     damaged = f", {summary['damaged']} damaged (--resume redoes them)" if summary["damaged"] else ""
-    _say(f"{'chunks':13} {summary['finished']} of {summary['chunks']}{damaged}, {summary['runs']} runs\n", console)
-    if rows:
+    _say(f"{'chunks':13} {summary['finished']} of {summary['chunks']}{damaged}, {summary['runs']} runs", console)
+    if not found.runs:
+        return
+    _say(f"{'diverged':13} {found.diverged} of {found.runs} runs\n", console)
+    if any(row["mean_gradient_norm"] is not None for row in found.rows):
         _say("smallest mean gradient norm (mean over seeds)", console)
-        shown = [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in one.items()} for one in rows[:most]]
-        _table(shown, console)
-        if len(rows) > most:
-            _say(f"… and {len(rows) - most} more; `lmo results export` writes all", console)
+        _table([_cells(row, found.diverged > 0) for row in found.rows[:most]], console)
+        if len(found.rows) > most:
+            _say(f"… and {len(found.rows) - most} more; `lmo results export` writes all", console)
+    for sentence in remarks(found):
+        _say(sentence, console)
+
+
+def remarks(found: Comparison) -> list[str]:
+    """What the table of the best does not say by itself, in sentences."""
+    said, rows = [], found.rows
+    without = sum(row["mean_gradient_norm"] is None for row in rows)
+    if found.diverged == found.runs:
+        said.append("every run diverged, so there is no best step size or alpha; try smaller step sizes")
+    elif without:
+        said.append(f"–: {without} of {len(rows)} combinations have no best, some seed diverged at every step size")
+    ended = [axis for axis in SEARCHED if any(axis in row["at_end"] for row in rows)]
+    if ended:
+        said.append(f"*: at an end of its grid, the true best may lie beyond; a wider {' or '.join(ended)} would show")
+    if found.incomplete:
+        said.append(
+            f"{found.incomplete} of {found.points} pairs of step size and alpha lack some of their seeds and are left "
+            "out of the comparison; `lmo sweep --resume` computes them"
+        )
+    return said
+
+
+def _cells(row: dict[str, Any], some_diverged: bool) -> dict[str, str]:
+    """A row of the table as texts: –, where there is no best; *, where it is at an end of its grid."""
+    shown = {name: f"{row[name]:.4g}" if isinstance(row[name], float) else str(row[name]) for name in CELL}
+    for name in (*SEARCHED, "mean_gradient_norm"):
+        mark = "*" if name in row["at_end"] else ""
+        shown[name] = "–" if row[name] is None else f"{row[name]:.4g}{mark}"
+    return shown | ({"diverged": f"{row['diverged']} of {row['runs']}"} if some_diverged else {})
 
 
 def _table(rows: list[dict[str, Any]], console: Console) -> None:
