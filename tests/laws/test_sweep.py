@@ -242,6 +242,13 @@ def test_bad_specifications_are_refused(change: dict[str, Any], said: str) -> No
     assert said in str(refused.value)
 
 
+def test_allowed_names_are_said_once() -> None:
+    with pytest.raises(ValueError, match="unknown oracle 'shrnk'") as refused:
+        plan(of_table(SMALL | {"oracle": "shrnk"}))
+    names = str(refused.value).partition("Allowed: ")[2].rstrip(".").split(", ")
+    assert "exact" in names and len(names) == len(set(names))
+
+
 def test_results_as_a_grid_and_in_other_formats(tmp_path: Path) -> None:
     data = computed(tmp_path, **SMALL)
     cube = grid(data)
