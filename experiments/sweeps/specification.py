@@ -146,11 +146,26 @@ def load(path: Path | str) -> Sweep:
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = _parsed(text)
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-_")
         return of_table({"name": stem or "sweep", **table})
-    except (ValueError, TypeError) as error:  # tomllib's and Unicode's own errors are ValueErrors
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: it is not a text in UTF-8 ({error.reason}, byte {error.start})") from None
+    except (ValueError, TypeError) as error:  # tomllib's own errors are ValueErrors
         raise ValueError(f"{path}: {error}") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The table of a TOML text; a syntax error shows the line that it is in."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        lines = text.split("\n")
+        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        number = int(place[1]) if place else len(text.rstrip().split("\n"))
+        where = f"line {number}" if place else f"the last line, {number},"
+        raise ValueError(f"{error}; {where} is\n  {lines[number - 1].strip()}") from None
 
 
 def runs_at_most(sweep: Sweep) -> int:
