@@ -106,9 +106,11 @@ def show(which: Which, out: Out = OUT, as_json: Json = False) -> None:
     from experiments import cli
     from experiments.sweeps import terminal
     from experiments.sweeps.best import compare
+    from experiments.sweeps.plan import without_effect
 
     store = find(which, out)
     summary = terminal.row(store) | {"sweep": store.sweep.table, "left_out": store.about.get("left_out", [])}
+    summary["without_effect"] = list(without_effect(store.sweep))
     found = compare(store)
     if as_json:
         counts = {"stored_runs": found.runs, "diverged": found.diverged}

@@ -105,6 +105,18 @@ class Plan:
         }
 
 
+def without_effect(sweep: Sweep) -> tuple[str, ...]:
+    """A sentence for `delta` and `alpha` each, where they are given and some oracle or momentum does not use them."""
+    said = []
+    deaf = [oracle for oracle in sweep.oracle if not catalogue.takes_delta(oracle)]
+    if deaf and sweep.delta != (0.0,):
+        said.append(f"`delta` has no effect on {', '.join(deaf)}, run once at delta = 0")
+    plain = [momentum for momentum in sweep.momentum if not catalogue.MOMENTA[momentum].needs_alpha]
+    if plain and sweep.alpha != (1.0,):
+        said.append(f"`alpha` has no effect with momentum {', '.join(plain)}, run once at alpha = 1")
+    return tuple(said)
+
+
 def plan_of_layout(sweep: Sweep, layout: dict[str, Any]) -> Plan:
     """The plan that `Plan.layout` describes."""
     groups = []

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.sweeps.best import CELL, SEARCHED, Comparison
-from experiments.sweeps.plan import Chunk, Plan
+from experiments.sweeps.plan import Chunk, Plan, without_effect
 from experiments.sweeps.store import Damaged, Store
 
 
@@ -46,6 +46,8 @@ class Bar:
             _say(f"damaged, computed again: {one.path.name}: {one.why}", self.console)
         for why in the_plan.left_out:
             _say(f"left out: {why}", self.console)
+        for what in without_effect(the_plan.sweep):
+            _say(f"note: {what}", self.console)
         to_do = sum(chunk.run_steps for chunk in missing)
         name = the_plan.sweep.name
         self.bar.update(self.task, description=name, total=the_plan.run_steps, completed=the_plan.run_steps - to_do)
@@ -108,6 +110,8 @@ def show(summary: dict[str, Any], found: Comparison, console: Console, most: int
         _say(f"{key:13} {text}", console)
     for why in summary["left_out"]:
         _say(f"left out      {why}", console)
+    for what in summary["without_effect"]:
+        _say(f"note          {what}", console)
     damaged = f", {summary['damaged']} damaged (--resume redoes them)" if summary["damaged"] else ""
     _say(f"{'chunks':13} {summary['finished']} of {summary['chunks']}{damaged}, {summary['runs']} runs", console)
     if not found.runs:

@@ -66,7 +66,9 @@ def test_a_sweep_is_run_listed_shown_exported_and_resumed(grid: Path) -> None:
     ("text", "words", "said"),
     [
         (GRID.replace("steps", "stps"), (), "did you mean 'steps'"),
-        (GRID + "x =", (), "my.toml"),
+        ("x = 1\n\ny = exact\n" + GRID, (), "my.toml: Invalid value (at line 3, column 5); line 3 is\n  y = exact\n"),
+        (GRID + "x =", (), "at end of document); the last line, 9, is\n  x =\n"),
+        (GRID + "x = [1,\n2\n\n", (), "Unclosed array (at end of document); the last line, 10, is\n  2\n"),
         (GRID, ("--workers", "2", "--scheduler", "tcp://127.0.0.1:1"), "give either"),
         (GRID, ("--device", "gpu"), "`device` must be cpu"),
     ],
@@ -75,6 +77,28 @@ def test_bad_sweeps_are_refused(text: str, words: tuple[str, ...], said: str, gr
     grid.write_text(text)
     answer = lmo("sweep", "my.toml", *words)
     assert answer.status == 2 and said in answer.err and not Path("out/sweeps").exists()
+
+
+def test_a_grid_that_is_not_text_is_refused(grid: Path) -> None:
+    grid.write_bytes(b"name = '\xff'")
+    assert "my.toml: it is not a text in UTF-8 (invalid start byte, byte 8)" in lmo("sweep", "my.toml").err
+
+
+def test_axes_without_effect_are_said_when_a_sweep_is_planned(grid: Path) -> None:
+    quiet = GRID.replace("[0.0, 0.4]", "0.0").replace('"exact", ', "").replace(', "jordan:5"', "")
+    grid.write_text(quiet + 'name = "quiet"')
+    assert "no effect" not in lmo("sweep", "my.toml").out + lmo("results", "show", "quiet").out
+    grid.write_text(quiet.replace("delta = 0.0", "delta = 0.4\nalpha = 1.0") + 'name = "quiet-too"')
+    assert "no effect" not in lmo("sweep", "my.toml").out
+    grid.write_text(GRID + 'alpha = [0.1, 0.5]\nmomentum = ["none", "ema"]')
+    notes = (
+        "`delta` has no effect on exact, jordan:5, run once at delta = 0",
+        "`alpha` has no effect with momentum none, run once at alpha = 1",
+    )
+    said = lmo("sweep", "my.toml", "--json")
+    assert all(note in said.err for note in notes) and strict_json(said.out)["computed"] > 0
+    assert all(note in lmo("results", "show", "my").out for note in notes)
+    assert strict_json(lmo("results", "show", "my", "--json").out)["without_effect"] == list(notes)
 
 
 def test_results_that_are_not_there_are_said(grid: Path) -> None:
