@@ -195,7 +195,10 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     if text in models:
         model = models[text](delta)
         if model.needs_parts() and not ball.has_parts:
-            raise DoesNotFit(f"the error {text!r} needs a ball whose norm is a maximum over parts, not {ball.name!r}")
+            raise DoesNotFit(
+                f"the error {text!r} scales an answer part by part (its entries, singular values or rows), which the "
+                f"ball {ball.name!r} does not offer; l-inf, spectral and max-row do"
+            )
         return Perturbed(Exact(ball), model)
     if text == "exact":
         return Exact(ball)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from lmo.balls.base import Distance, NormBall
+from lmo.balls.base import Distance, NormBall, Parts
 from lmo.balls.l_inf import LInf
 from lmo.balls.spectral import Spectral
 from lmo.checks import check_number, check_same_shape, unknown_name
@@ -59,6 +59,17 @@ class Product(NormBall):
     def core_ndim(self) -> tuple[int, ...]:  # type: ignore[override]
         """The core dimensions of each layer."""
         return tuple(ball.core_ndim for ball in self.balls)  # type: ignore[misc]
+
+    @property
+    def has_parts(self) -> bool:
+        """False, for the maximum too: a few layers are too coarse for an error by parts, `PerLayer` reaches theirs."""
+        return False
+
+    def parts(self, m: Any) -> Parts:
+        raise ValueError(
+            "a Product does not split its answer into parts that are scaled one by one, though with combine='max' its "
+            "norm is a maximum over layers; `PerLayer` of one perturbed oracle per layer scales the parts of each"
+        )
 
     def check(self, name: str, x: Any) -> Any:
         if not isinstance(x, tuple) or len(x) != len(self.balls):

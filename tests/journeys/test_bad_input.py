@@ -119,6 +119,11 @@ BALLS: dict[str, Case] = {
 }
 ORACLES: dict[str, Case] = {
     "exact of no ball": (lambda: Exact("l-inf"), TypeError, "`ball` must be of type NormBall, got"),
+    "mixed on layers": (
+        lambda: Perturbed(Exact(Product((L1(), L1()))), Mixed(0.1)),
+        ValueError,
+        "though with combine='max' its norm is a maximum over layers; `PerLayer` of",
+    ),
     "mixed on l1": (lambda: Perturbed(Exact(L1()), Mixed(0.1)), ValueError, "not a maximum over parts.*that can: LInf"),
     "ball for oracle": (lambda: Perturbed(L1(), Mixed(0.1)), TypeError, "needs an Oracle"),
     "number for error": (lambda: Perturbed(Exact(L1()), 0.1), TypeError, "an error model, got"),

@@ -26,7 +26,7 @@ class Mixed(ErrorModel):
     """Factor 1 − δ on the larger half of the parts (singular values, entries, rows), 1 + δ on the rest.
 
     With p parts the half is ⌈p/2⌉. It attains η = δ, and ε → δ as the larger half carries all of ‖m‖_*. Needs a ball
-    whose norm is a maximum over parts (`NormBall.parts`); `ValueError` for the others.
+    that has parts (`NormBall.parts`: its norm is a maximum over them); `ValueError` for the others, `Product` too.
     """
 
     name: ClassVar[str] = "mixed"
