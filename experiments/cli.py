@@ -232,11 +232,18 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _in_words(error: Exception) -> str:
+    """Its text; for the system's own errors what failed and where, without the number in front."""
+    if isinstance(error, OSError) and str(error).startswith("[Errno ") and error.strerror:
+        return error.strerror + (f": {str(error.filename)!r}" if error.filename is not None else "")
+    return str(error)
+
+
 def main() -> None:
     """The entry point: a bad argument prints one sentence and exits with 2."""
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
         errors.print("error:", style="bold red", end=" ")
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        errors.print(_in_words(error), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None

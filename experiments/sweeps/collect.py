@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from experiments.sweeps import disk
 from experiments.sweeps.plan import LABELS, NUMBERS, Plan
 from experiments.sweeps.simulate import RESULTS
 from experiments.sweeps.store import Store
@@ -73,15 +75,18 @@ def export(dataset: xr.Dataset, path: Path) -> Path:
 
     Raises:
         ValueError: another ending, or Parquet without pyarrow.
+        OSError: it cannot be written; what was at `path` before is still there.
     """
     check_format(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        _write(dataset, temporary, path.suffix)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with disk.writing(path, "The results of the sweep are intact, and so is what was at that path before"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(dataset, temporary, path.suffix)
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):  # it would hide why nothing was written
+                temporary.unlink(missing_ok=True)
     return path
 
 

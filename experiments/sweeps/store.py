@@ -12,7 +12,6 @@ another specification do not pass, even if their file is copied here.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
@@ -26,11 +25,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from experiments.sweeps import disk
 from experiments.sweeps.plan import Plan, plan, plan_of_layout
 from experiments.sweeps.simulate import result_names
 from experiments.sweeps.specification import Sweep, of_table
 
 CHUNK = re.compile(r"(\d{6,})-([0-9a-f]{16})\.npy")
+NOTHING_LOST = "Nothing was computed, and what was there stays; `--out` gives another folder"
 
 
 class Damaged(NamedTuple):
@@ -100,7 +101,8 @@ class Store:
 
     def create(self, plan: Plan) -> None:
         """The folder with its specification; what is there stays."""
-        self.chunks.mkdir(parents=True, exist_ok=True)
+        with disk.writing(self.chunks, NOTHING_LOST):
+            self.chunks.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(ValueError):  # not there yet, or damaged: what belongs there is known
             if Store.open(self.folder).hash == self.hash:
                 return
@@ -166,8 +168,10 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Held while computing; `ValueError` if another process computes here. The system frees it at any end."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "lock", "a+") as handle:
+        with disk.writing(self.folder, NOTHING_LOST):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = open(self.folder / "lock", "a+")  # noqa: SIM115 closed below, where errors are of other files
+        with handle:
             try:
                 import fcntl
 
@@ -207,11 +211,7 @@ class Store:
                 temporary.unlink(missing_ok=True)
             if not isinstance(error, OSError):
                 raise
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            why = "the disk is full" if full else f"it cannot be written ({error.strerror})"
-            raise OSError(
-                error.errno,
-                f"{why}: {str(path)!r} was not stored. Every chunk stored before is intact; "
-                f"{'free some space' if full else 'mend that'}, then go on with --resume",
-            ) from error
+            go_on = f"{'free some space' if error.errno in disk.FULL else 'mend that'}, then go on with --resume"
+            with disk.writing(path, f"Every chunk stored before is intact; {go_on}"):
+                raise
         return path

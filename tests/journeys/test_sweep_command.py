@@ -84,6 +84,37 @@ def test_a_grid_that_is_not_text_is_refused(grid: Path) -> None:
     assert "my.toml: it is not a text in UTF-8 (invalid start byte, byte 8)" in lmo("sweep", "my.toml").err
 
 
+def test_what_cannot_be_written_is_said_in_words(grid: Path) -> None:
+    said = lmo("sweep", "my.toml", "--out", "my.toml/out").err
+    assert "part of that path is a file, not a folder: 'my.toml/out/my-" in said and "[Errno" not in said
+    assert "was not stored. Nothing was computed" in said
+    Path("blocked").mkdir()
+    assert lmo("sweep", "my.toml").status == 0
+    folder = Path(strict_json(lmo("results", "list", "--json").out)[0]["folder"])
+    Path("blocked", folder.name).write_text("in its place")
+    said = lmo("sweep", "my.toml", "--out", "blocked").err
+    assert "a file is in the place of that folder" in said and "[Errno" not in said
+    Path("there.csv").mkdir()
+    for path in ("there.csv", "my.toml/x.csv", "my.toml/x.nc", "x" * 300 + ".csv"):
+        said = lmo("results", "export", "my", path).err
+        assert f"{path!r} was not stored. The results of the sweep are intact" in said and "[Errno" not in said
+    assert sorted(path.name for path in Path().glob("*.tmp")) == []
+    assert "File name too long" in (said := lmo("sweep", "x" * 300 + ".toml").err) and "[Errno" not in said
+    Path("folder.toml").mkdir()
+    assert "there is no file 'folder.toml'" in lmo("sweep", "folder.toml").err
+
+
+def test_an_error_by_parts_is_left_out_of_layers_for_a_true_reason(grid: Path) -> None:
+    grid.write_text(
+        GRID.replace('"quadratic:5", "matrix-quadratic:3x3"', '"quadratic:5", "layered-quadratic"')
+        .replace('"l-inf", "spectral"', '"l-inf", "product"')
+        .replace(', "jordan:5"', "")
+    )
+    said = lmo("sweep", "my.toml")
+    assert said.status == 0 and "maximum over parts" not in said.out
+    assert "part by part (its entries, singular values or rows), which the ball 'product' does not offer" in said.out
+
+
 def test_axes_without_effect_are_said_when_a_sweep_is_planned(grid: Path) -> None:
     quiet = GRID.replace("[0.0, 0.4]", "0.0").replace('"exact", ', "").replace(', "jordan:5"', "")
     grid.write_text(quiet + 'name = "quiet"')

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from experiments.sweeps import engine
-from experiments.sweeps.collect import collect
+from experiments.sweeps.collect import collect, export
 from experiments.sweeps.engine import Silent, run_sweep
 from experiments.sweeps.plan import Chunk, Plan
 from experiments.sweeps.specification import Sweep
@@ -96,11 +96,28 @@ def test_a_full_disk_is_said_and_leaves_what_is_there(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"was not stored\. Every chunk stored before is intact") as said:
         run_sweep(SWEEP, tmp_path)
+    assert "[Errno" not in str(said.value) and f"{os.sep}chunks{os.sep}000005-" in str(said.value)
     assert ("the disk is full" in str(said.value)) == (code != errno.EIO) and said.value.errno == code
     monkeypatch.setattr(os, "fsync", real)
     store = Store.of(tmp_path, SWEEP)
     assert len(files(store)) == 5 and files(store).items() <= whole.items()
     assert run_sweep(SWEEP, tmp_path, resume=True).computed == 13 and files(store) == whole
+
+
+def test_a_full_disk_ends_an_export_and_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    data = collect(run_sweep(SWEEP, tmp_path).store)
+    path = export(data, tmp_path / "x.csv")
+    before = path.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("experiments.sweeps.collect._write", full)
+    with pytest.raises(OSError, match=r"^the disk is full: .*x\.csv' was not stored\. The results of the sweep"):
+        export(data, path)
+    assert path.read_bytes() == before
 
 
 def test_two_processes_do_not_compute_into_one_folder(tmp_path: Path) -> None:
