@@ -51,10 +51,10 @@ class Setting:
 
     @property
     def record_every(self) -> int:
-        """Every step where a norm is cheap; else every third or, on data, ninth, odd so that no two-cycle hides."""
+        """Every step where a norm is cheap; else every third (`experiments.sweeps.records`)."""
         problem = catalogue.problem_called(self.problem)
         large = problem.core_ndim == 2 and math.prod(problem.shape) > LARGE
-        return 1 if self.cheap or not (self.noisy or large) else 9 if problem.heavy else 3
+        return 1 if self.cheap or not (self.noisy or large) else 3
 
 
 @dataclass(frozen=True)
