@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+WORKERS = 2  # where nothing is said
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 
@@ -20,7 +21,10 @@ def coupling(
     matrices: Annotated[bool, typer.Option("--matrices", help="256×1024 matrices, the size of layers.")] = False,
     only: Annotated[str, typer.Option(help="Settings with this in their label, judged as part of the whole.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0: this one alone.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes on this machine, 2 if left out; 0: this one alone.")
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="tcp://host:8786, a Dask scheduler to send chunks to.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Where sweeps, data and the map go.")] = Path("out/coupling-study"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -36,22 +40,29 @@ def coupling(
         raise ValueError("give one of --quick, --full and --matrices; none is the default form")
     console = cli.errors if as_json else cli.console
     try:
-        _run(asked[0] if asked else "default", only, resume, workers, device, out, as_json)
+        _run(asked[0] if asked else "default", only, resume, workers, scheduler, device, out, as_json)
     except KeyboardInterrupt:
         text = "stopped; every finished chunk is stored, --resume goes on from there"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _run(name: str, only: str, resume: bool, workers: int, device: str, out: Path, as_json: bool) -> None:
+def _run(
+    name: str, only: str, resume: bool, workers: int | None, scheduler: str | None, device: str, out: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
     import figures
     from experiments import cli, store
     from experiments.coupling_study import report
     from experiments.coupling_study.forms import FORMS
     from experiments.coupling_study.study import study as run
+    from experiments.sweeps.workers import check_one
     from lmo.checks import check_device
 
     check_device(device)
+    check_one(workers, scheduler)
+    if workers is None:
+        workers = 0 if scheduler else WORKERS
     console = cli.errors if as_json else cli.console
     started = time.perf_counter()
     folder = out / name
@@ -67,7 +78,7 @@ def _run(name: str, only: str, resume: bool, workers: int, device: str, out: Pat
         f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
         f"about {form.run_steps:.3g} run-steps at most"
     )
-    outcome = run(form, folder / "sweeps", say, workers, device)
+    outcome = run(form, folder / "sweeps", say, workers, device, scheduler)
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)

@@ -1,25 +1,20 @@
 """The rounds of a study: every question of a search becomes sweeps, which are stored, hashed and resumed as any other.
 
 A study is a pure function of what its sweeps return, so resuming is running it again: sweeps that are stored answer at
-once. Workers are processes that each compute whole sweeps.
+once.
 """
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.coupling_study.cells import Arm, sweep_of
-from experiments.sweeps.engine import run_sweep
-from experiments.sweeps.specification import Sweep, of_table, runs_at_most
+from experiments.coupling_study.runners import Runner, Tick, here, unwatched
+from experiments.sweeps.specification import Sweep, runs_at_most
 
 Say = Callable[[str], None]
 WASTE = 3.0
@@ -43,10 +38,12 @@ class Piece(NamedTuple):
 
 
 class Rounds:
-    """Answers questions by sweeps below `out`, and counts run-steps: `asked` of all, `computed` of those now."""
+    """Answers questions by sweeps below `out`, and counts run-steps: `asked` of all, stored before or computed now."""
 
-    def __init__(self, out: Path, say: Say, pool: ProcessPoolExecutor | None = None, device: str = "cpu") -> None:
-        self.out, self.say, self.pool, self.device = Path(out), say, pool, device
+    def __init__(
+        self, out: Path, say: Say, runner: Runner = here, device: str = "cpu", tick: Tick = unwatched
+    ) -> None:  # fmt: skip
+        self.out, self.say, self.runner, self.device, self.tick = Path(out), say, runner, device, tick
         self.asked = self.sweeps = 0
 
     def answer(self, questions: Sequence[Question], what: str) -> list[dict[str, np.ndarray]]:
@@ -56,9 +53,7 @@ class Rounds:
         self.asked += steps
         self.sweeps += len(jobs)
         self.say(f"{what}: {len(jobs)} sweeps, {steps:.3g} run-steps")
-        tables = [(job.sweep.table, str(self.out), self.device) for job in jobs]
-        run = self.pool.map if self.pool else map
-        found = list(run(compute, tables))
+        found = self.runner([job.sweep for job in jobs], self.out, self.device, self.tick)
         answers: list[dict[str, np.ndarray]] = [{} for _ in questions]
         for job, results in zip(jobs, found, strict=True):
             for i, (number, piece) in enumerate(job.takers):
@@ -76,40 +71,6 @@ class Job(NamedTuple):
 
     sweep: Sweep
     takers: list[tuple[int, Piece]]
-
-
-def compute(job: tuple[dict[str, Any], str, str]) -> dict[str, np.ndarray]:
-    """Computes what is missing of a sweep on a device; its results, each (seeds, deltas, steps, alphas)."""
-    sweep, out, device = of_table(job[0]), Path(job[1]), job[2]
-    store = run_sweep(sweep, out, resume=True, device=device).store
-    chunks = sorted(store.scan(whole=False).finished.items())  # `read` checks each
-    whole = np.concatenate([store.read(number, path) for number, path in chunks])
-    shape = [len(axis) for axis in (sweep.seeds, sweep.delta, sweep.step_size, sweep.alpha)]
-    return {name: whole[name].reshape(shape) for name in whole.dtype.names or ()}
-
-
-@contextlib.contextmanager
-def pool_of(workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes that compute sweeps; None for 0: this one does."""
-    if not workers:
-        yield None
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
-        try:
-            yield pool
-        except BrokenProcessPool:
-            raise OSError("a worker died; every chunk stored is intact, --resume goes on from there") from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def one_thread() -> None:
-    """One process per core, as more threads would compete; Ctrl-C, which a terminal sends to all, just ends it."""
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    torch.set_num_threads(1)
 
 
 def pieces(points: np.ndarray) -> list[Piece]:

@@ -10,7 +10,8 @@ from experiments.coupling_study.cells import Arm, Form, Line
 from experiments.coupling_study.exponents import Exponent, exponents
 from experiments.coupling_study.measured import Measured
 from experiments.coupling_study.resolution import Resolvable
-from experiments.coupling_study.rounds import Rounds, Say, pool_of
+from experiments.coupling_study.rounds import Rounds, Say
+from experiments.coupling_study.runners import Tick, runner_of, unwatched
 from experiments.coupling_study.verdicts import Verdict, judged_arm, level_of, verdicts
 
 
@@ -32,11 +33,17 @@ class Outcome:
         return of, judged_arm(line, of)
 
 
-def study(form: Form, out: Path, say: Say, workers: int = 0, device: str = "cpu") -> Outcome:
+def study(
+    form: Form, out: Path, say: Say, workers: int = 0, device: str = "cpu", scheduler: str | None = None,
+    tick: Tick = unwatched,
+) -> Outcome:  # fmt: skip
     """Runs what is not stored below `out` yet; a pure function of the form and of what is stored.
 
+    Args:
+        workers, scheduler: who computes (`experiments.coupling_study.runners`); tick: who is told how far it is.
+
     Raises:
-        ValueError: a form that is declared to take more than it may, before anything is run.
+        ValueError: a form that is declared to take more than it may, before anything is run; what runners refuse.
     """
     if form.run_steps > form.most_run_steps:
         raise ValueError(
@@ -44,8 +51,8 @@ def study(form: Form, out: Path, say: Say, workers: int = 0, device: str = "cpu"
             "allowed"
         )
     level = level_of(form)
-    with pool_of(workers) as pool:
-        rounds = Rounds(out, say, pool, device)
+    with runner_of(workers, scheduler) as runner:
+        rounds = Rounds(out, say, runner, device, tick)
         piloted = search.pilot(form, rounds)
         resolved = resolution.resolvable(form, piloted, level)
         for sentence in resolution.sentences(form, resolved, level):

@@ -35,8 +35,6 @@ def sweep(
     """
     from experiments import cli
 
-    if workers and scheduler:
-        raise ValueError("give either --workers, for processes on this machine, or --scheduler, for a cluster")
     console = cli.errors if as_json else cli.console
     try:
         _sweep(file, resume, workers, scheduler, device, out, as_json)
@@ -52,12 +50,12 @@ def _sweep(
     from experiments import cli
     from experiments.sweeps import engine, terminal
     from experiments.sweeps.specification import load
+    from experiments.sweeps.workers import check_one, on_workers
 
+    check_one(workers, scheduler)
     grid = load(file)
     compute: engine.Compute = engine.here
     if workers or scheduler:
-        from experiments.sweeps.workers import on_workers
-
         compute = on_workers(workers=workers, scheduler=scheduler)
     console = cli.errors if as_json else cli.console
     with terminal.Bar(console) as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -40,6 +41,15 @@ class Outcome(NamedTuple):
 
     store: Store
     computed: int
+    damaged: list[Damaged]
+
+
+class Opened(NamedTuple):
+    """A sweep and its store, which chunks are missing there, and which damaged files were thrown away."""
+
+    plan: Plan
+    store: Store
+    missing: list[Chunk]
     damaged: list[Damaged]
 
 
@@ -82,10 +92,25 @@ def run_sweep(
         ValueError: bad names, results that are there without `resume`, another process at work.
         OSError: the disk is full; nothing stored is lost.
     """
+    with opened(sweep, out, resume=resume, device=device, progress=progress) as (the_plan, store, missing, damaged):
+        done = progress.done if progress else Silent().done
+        for chunk, results in compute(missing, the_plan, device, done) if missing else ():
+            store.write(chunk.number, results)
+    return Outcome(store, len(missing), damaged)
+
+
+@contextlib.contextmanager
+def opened(
+    sweep: Sweep, out: Path, *, resume: bool = False, device: str = "cpu", progress: Progress | None = None
+) -> Iterator[Opened]:
+    """The store of a sweep, held while something is computed into it; what is damaged there is thrown away.
+
+    Raises:
+        ValueError: as `run_sweep`.
+    """
     check_device(device)
     the_plan = plan(sweep, device)
     store = Store.of(out, sweep, device)
-    progress = progress or Silent()
     with store.locked():
         store.create(the_plan)
         scan = store.scan()
@@ -97,7 +122,5 @@ def run_sweep(
         for path in [one.path for one in scan.damaged] + scan.leftovers:
             path.unlink()
         missing = [chunk for chunk in the_plan.chunks if chunk.number not in scan.finished]
-        progress.started(the_plan, missing, scan.damaged)
-        for chunk, results in compute(missing, the_plan, device, progress.done) if missing else ():
-            store.write(chunk.number, results)
-    return Outcome(store, len(missing), scan.damaged)
+        (progress or Silent()).started(the_plan, missing, scan.damaged)
+        yield Opened(the_plan, store, missing, scan.damaged)

@@ -7,7 +7,7 @@ A cluster in three commands, with `lmo-lab` installed on each machine:
 
     dask scheduler                                   # on one machine: prints tcp://HOST:8786
     dask worker tcp://HOST:8786 --nthreads 1         # on each of the others, once per core
-    lmo sweep my.toml --scheduler tcp://HOST:8786    # anywhere
+    lmo sweep my.toml --scheduler tcp://HOST:8786    # anywhere; `lmo study coupling` takes it too
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import contextlib
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.sweeps.engine import Compute, Results
+from experiments.sweeps.engine import Compute, Progress, Results, opened
 from experiments.sweeps.plan import Chunk, Plan, plan_of_text
 from experiments.sweeps.simulate import simulate
+from experiments.sweeps.specification import Sweep
+from experiments.sweeps.store import Store
 
 AHEAD = 4  # chunks sent to each worker before one comes back
 DEATHS = 10  # how many workers may die over one chunk before it is blamed
@@ -36,18 +39,16 @@ def on_workers(*, workers: int = 0, scheduler: str | None = None) -> Compute:
     Raises:
         ValueError: Dask is not installed; later, that the scheduler does not answer.
     """
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise ValueError(
-            "workers need Dask: pip install 'lmo-lab[cluster]'; without them a sweep needs nothing"
-        ) from None
+    _check_dask()
 
     def compute(
         chunks: list[Chunk], the_plan: Plan, device: str, tick: Callable[[int], None]
     ) -> Iterator[tuple[Chunk, Results]]:
-        with _client(min(workers, len(chunks)), scheduler) as client:
-            yield from _through(client, chunks, the_plan, device, tick)
+        tasks = (Task(_text(the_plan), chunk, None) for chunk in chunks)
+        with client_of(min(workers, len(chunks)), scheduler) as client:
+            for task, results in _through(client, tasks, device):
+                tick(task.chunk.run_steps)
+                yield task.chunk, results
 
     return compute
 
@@ -64,13 +65,13 @@ def compute_chunk(text: str, index: int, device: str) -> Results:
 
 
 @contextlib.contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
+def client_of(workers: int, scheduler: str | None) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
     with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}), contextlib.ExitStack() as stack:
         if scheduler is None:
-            with _deaf_to_ctrl_c():
+            with deaf_to_ctrl_c():
                 local = LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
                     host="127.0.0.1",
@@ -84,7 +85,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Processes started inside leave Ctrl-C, which a terminal sends to all, to this one, which ends them in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -96,33 +97,118 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _through(
-    client: Any, chunks: list[Chunk], the_plan: Plan, device: str, tick: Callable[[int], None]
-) -> Iterator[tuple[Chunk, Results]]:
+class Task(NamedTuple):
+    """A chunk, its specification and sources as JSON, and whose it is."""
+
+    text: str
+    chunk: Chunk
+    sweep: Held | None
+
+
+class Held:
+    """A sweep that is held while its chunks are on their way, and let go after the last."""
+
+    def __init__(self, sweep: Sweep, out: Path, device: str, progress: Progress) -> None:
+        self.progress, self.stack = progress, contextlib.ExitStack()
+        self.opened = self.stack.enter_context(opened(sweep, out, resume=True, device=device, progress=progress))
+        self.left = len(self.opened.missing)
+        self.stored(0)
+
+    def tasks(self) -> Iterator[Task]:
+        """Its missing chunks."""
+        text = _text(self.opened.plan)
+        return (Task(text, chunk, self) for chunk in self.opened.missing)
+
+    def stored(self, chunks: int = 1) -> None:
+        """So many of them are there."""
+        self.left -= chunks
+        if not self.left:
+            self.stack.close()
+
+
+class Cluster:
+    """A cluster that stays connected over many sweeps."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def run_sweeps(
+        self, sweeps: Sequence[Sweep], out: Path, device: str, progress: Callable[[Sweep], Progress]
+    ) -> list[Store]:
+        """Computes what is missing of all of them, their chunks together, and stores it here, as `run_sweep` does."""
+        stores: list[Store] = []
+        held: set[Held] = set()
+
+        def tasks() -> Iterator[Task]:
+            for sweep in sweeps:  # each is opened when its first chunk is sent: locks are open files
+                one = Held(sweep, out, device, progress(sweep))
+                stores.append(one.opened.store)
+                held.add(one)
+                yield from one.tasks()
+
+        try:
+            for task, results in _through(self.client, tasks(), device):
+                assert task.sweep is not None
+                task.sweep.opened.store.write(task.chunk.number, results)
+                task.sweep.progress.done(task.chunk.run_steps)
+                task.sweep.stored()
+        finally:
+            for one in held:
+                one.stack.close()
+        return stores
+
+
+@contextlib.contextmanager
+def cluster_of(*, workers: int = 0, scheduler: str | None = None) -> Iterator[Cluster]:
+    """A local cluster of so many processes, or that of a scheduler; what `on_workers` raises."""
+    _check_dask()
+    with client_of(workers, scheduler) as client:
+        yield Cluster(client)
+
+
+def check_one(workers: int | None, scheduler: str | None) -> None:
+    """Refuses (`ValueError`) to compute in two places."""
+    if workers and scheduler:
+        raise ValueError("give either --workers, for processes on this machine, or --scheduler, for a cluster")
+
+
+def _check_dask() -> None:
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise ValueError(
+            "workers need Dask: pip install 'lmo-lab[cluster]'; without them a sweep needs nothing"
+        ) from None
+
+
+def _text(the_plan: Plan) -> str:
+    return json.dumps({"sweep": the_plan.sweep.table, "sources": the_plan.sweep.sources()})
+
+
+def _through(client: Any, tasks: Iterator[Task], device: str) -> Iterator[tuple[Task, Results]]:
     """Sends chunks so that every worker has some ahead, and yields them as they come back."""
     from distributed import CancelledError, KilledWorker, as_completed
 
-    text = json.dumps({"sweep": the_plan.sweep.table, "sources": the_plan.sweep.sources()})
-    waiting, sent = iter(chunks), {}
+    sent: dict[str, Task] = {}
     coming = as_completed(loop=client.loop)
 
     def send() -> None:
-        chunk = next(waiting, None)
-        if chunk is not None:
-            future = client.submit(compute_chunk, text, chunk.number, device, pure=False)
-            sent[future.key] = chunk
+        task = next(tasks, None)
+        if task is not None:
+            future = client.submit(compute_chunk, task.text, task.chunk.number, device, pure=False)
+            sent[future.key] = task
             coming.add(future)
 
     for _ in range(AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))):
         send()
     for future in coming:
-        chunk = sent.pop(future.key)
+        task = sent.pop(future.key)
+        number = task.chunk.number
         try:
             results: dict[str, np.ndarray] = future.result()
         except KilledWorker as error:
-            raise ValueError(f"chunk {chunk.number} ended {DEATHS} workers, each while computing it: {error}") from None
+            raise ValueError(f"chunk {number} ended {DEATHS} workers, each while computing it: {error}") from None
         except CancelledError:
             raise OSError("the Dask scheduler is gone; every chunk stored is intact, --resume goes on") from None
         send()
-        tick(chunk.run_steps)
-        yield chunk, results
+        yield task, results
