@@ -68,7 +68,8 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether runs of two seeds differ."""
-        return self.setting.noisy or self.oracle.partition(":")[0] in DRAWING
+        drawing = self.oracle.partition(":")[0] in DRAWING or catalogue.own_oracle(self.oracle)  # the user's may
+        return self.setting.noisy or drawing
 
     @property
     def label(self) -> str:
@@ -123,9 +124,10 @@ class Scaling:
 class Form:
     """A declared study: its lines, the seeds of the pilot and of the measurement, how far a measurement reaches.
 
-    seeds: those of vectors; matrices have a quarter of them. reach: points on each side of the best one in the final
-    grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above. intervals: how
-    many must hold together; 0: its own. scalings: beside the lines, for exponents in K and σ.
+    seeds: those of vectors; matrices have one in `matrix_share` of them. reach: points on each side of the best one in
+    the final grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above.
+    intervals: how many must hold together; 0: its own. scalings: beside the lines, for exponents in K and σ. question:
+    what it asks.
     """
 
     name: str
@@ -138,6 +140,8 @@ class Form:
     most_run_steps: float = 3e8
     intervals: int = 0
     scalings: tuple[Scaling, ...] = ()
+    question: str = "How do the best step size, the best alpha and the value move with the oracle's error?"
+    matrix_share: int = 4
     settings: tuple[Setting, ...] = field(init=False)
     arms: tuple[Arm, ...] = field(init=False)
 
@@ -173,10 +177,14 @@ class Form:
         """Those of the pilot."""
         return tuple(range(self._share(self.pilot_seeds, arm))) if arm.random else (0,)
 
-    @staticmethod
-    def _share(seeds: int, arm: Arm) -> int:
-        """A run-step of a matrix costs as much as fifty of a vector: a quarter of the seeds, but enough for a pilot."""
-        return seeds if arm.setting.cheap else max(4, seeds // 4)
+    def _share(self, seeds: int, arm: Arm) -> int:
+        """A run-step of a matrix costs as much as fifty of a vector: a part of the seeds, but enough for a pilot."""
+        return seeds if arm.setting.cheap or self.matrix_share == 1 else max(4, seeds // self.matrix_share)
+
+    @property
+    def seeds_said(self) -> str:
+        """How many of the measurement, in words."""
+        return f"{self.seeds} seeds" + (" (matrices fewer)" if self.matrix_share > 1 else "")
 
     @property
     def run_steps(self) -> int:

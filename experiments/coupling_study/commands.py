@@ -7,15 +7,21 @@ import math
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from experiments.coupling_study.cells import Form
 
 WORKERS = 2  # where nothing is said
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 
 def coupling(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FORM.toml]", help="A question and lines of your own.", show_default=False)
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
     matrices: Annotated[bool, typer.Option("--matrices", help="256×1024 matrices, the size of layers.")] = False,
@@ -36,11 +42,11 @@ def coupling(
     from experiments import cli
 
     asked = [name for name, given in (("quick", quick), ("full", full), ("matrices", matrices)) if given]
-    if len(asked) > 1:
-        raise ValueError("give one of --quick, --full and --matrices; none is the default form")
+    if len(asked) + (file is not None) > 1:
+        raise ValueError("give one of --quick, --full and --matrices, or a file; none is the default form")
     console = cli.errors if as_json else cli.console
     try:
-        _run(asked[0] if asked else "default", only, resume, workers, scheduler, device, out, as_json)
+        _run(file or (asked[0] if asked else "default"), only, resume, workers, scheduler, device, out, as_json)
     except KeyboardInterrupt:
         text = "stopped; every finished chunk is stored, --resume goes on from there"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -48,13 +54,12 @@ def coupling(
 
 
 def _run(
-    name: str, only: str, resume: bool, workers: int | None, scheduler: str | None, device: str, out: Path,
+    which: str | Path, only: str, resume: bool, workers: int | None, scheduler: str | None, device: str, out: Path,
     as_json: bool,
 ) -> None:  # fmt: skip
     import figures
     from experiments import cli, store
     from experiments.coupling_study import report
-    from experiments.coupling_study.forms import FORMS
     from experiments.coupling_study.study import study as run
     from experiments.sweeps.workers import check_one
     from lmo.checks import check_device
@@ -65,15 +70,18 @@ def _run(
         workers = 0 if scheduler else WORKERS
     console = cli.errors if as_json else cli.console
     started = time.perf_counter()
-    folder = out / name
 
     def say(text: str) -> None:
         console.print(f"{time.perf_counter() - started:7.1f} s  {text}", markup=False, highlight=False, soft_wrap=True)
 
+    form, key, left_out = _form(which)
+    folder = out / key
     if any(folder.glob("sweeps/*/sweep.json")) and not resume:
         raise ValueError(f"{str(folder)!r} holds sweeps of this form; --resume goes on with them, --out takes another")
-    form = FORMS[name]().only(only) if only else FORMS[name]()
+    form = form.only(only) if only else form
     shown = folder / "only" / re.sub(r"\W+", "-", only) if only else folder
+    for sentence in (form.question, *(f"left out: {why}" for why in left_out)):
+        say(sentence)
     say(
         f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
         f"about {form.run_steps:.3g} run-steps at most"
@@ -82,7 +90,7 @@ def _run(
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)
-    text = json.dumps(plain(report.summary(outcome)), ensure_ascii=False, indent=1)
+    text = json.dumps(plain({"question": form.question} | report.summary(outcome)), ensure_ascii=False, indent=1)
     (shown / "coupling.json").write_text(text, encoding="utf-8")
     if as_json:
         print(text)
@@ -93,6 +101,20 @@ def _run(
     for sentence in (legend, *report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     say(f"done, {outcome.run_steps:.3g} run-steps")
+
+
+def _form(which: str | Path) -> tuple[Form, str, tuple[str, ...]]:
+    """A shipped form or that of a file, the folder of its results, and what is left out of it.
+
+    A file's is named by its content, too: a changed one has a folder of its own.
+    """
+    from experiments.coupling_study import form_file
+    from experiments.coupling_study.forms import FORMS
+
+    if isinstance(which, str):
+        return FORMS[which](), which, ()
+    form, left_out = form_file.load(which)
+    return form, f"{form.name}-{form_file.content_hash(form)[:12]}", left_out
 
 
 def plain(value: Any) -> Any:

@@ -17,14 +17,21 @@ LOW, HIGH = (std * 20**0.5 for std in PER_ENTRY.values())
 MATRIX_LOW, MATRIX_HIGH = 0.3, 1.2  # the same ρσ/√(2LΔ/K) on 12×12 matrices, K = 100
 CONTROLLED = ("shrink", "inflate", "mixed", "random", "worst")
 STALE = ("stale:2", "stale:4", "stale:8")
-OF_MATRICES = {
-    "jordan": tuple(f"jordan:{n}" for n in (8, 5, 3, 2, 1)),
-    "classical": tuple(f"classical-2:{n}" for n in (8, 5, 3, 2, 1)),
-    "polar express": tuple(f"polar-express:{n}" for n in (8, 5, 3, 2, 1)),
+SOME_STEPS, EVERY_STEP = (8, 5, 3, 2, 1), tuple(range(8, 0, -1))  # of Newton–Schulz: the default form's, the full one's
+SCHEDULES = {"jordan": "jordan", "classical": "classical-2", "polar express": "polar-express"}
+
+
+def newton_schulz(steps: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
+    """The line of every schedule, of so many steps."""
+    return {name: tuple(f"{spec}:{n}" for n in steps) for name, spec in SCHEDULES.items()}
+
+
+OF_MATRICES = newton_schulz(SOME_STEPS) | {
     "low rank": ("low-rank:9", "low-rank:6", "low-rank:3"),
     "bfloat16": ("rounded",),
     "stale": STALE,
 }
+EVERYTHING_OF_MATRICES = OF_MATRICES | newton_schulz(EVERY_STEP)
 OF_VECTORS = {"bfloat16": ("rounded",), "stale": STALE}
 
 
@@ -102,16 +109,17 @@ def _scalings(base: Setting) -> Iterator[Scaling]:
 
 
 def _controlled(setting: Setting, errors: tuple[str, ...]) -> list[Line]:
-    return [line(setting, error, DELTAS) for error in errors if _fits(setting, error)]
+    return [line(setting, error, DELTAS) for error in errors if fits(setting, error)]
 
 
 def _others(setting: Setting) -> Iterator[Line]:
-    for error, levels in (OF_VECTORS if setting.cheap else OF_MATRICES).items():
-        if all(_fits(setting, level) for level in levels):
+    for error, levels in (OF_VECTORS if setting.cheap else EVERYTHING_OF_MATRICES).items():
+        if all(fits(setting, level) for level in levels):
             yield line(setting, error, levels)
 
 
-def _fits(setting: Setting, oracle: str) -> bool:
+def fits(setting: Setting, oracle: str) -> bool:
+    """Whether the problem, the ball, the noise and the oracle go together."""
     problem = catalogue.problem_called(setting.problem)
     try:
         catalogue.oracle_called(oracle, catalogue.ball_called(setting.ball, problem), 0.5)
@@ -126,7 +134,7 @@ def _has_theorem(setting: Setting) -> bool:
     from experiments.coupling_study.predicted import constants_of
 
     try:
-        return _fits(setting, "exact") and bool(constants_of(setting))
+        return fits(setting, "exact") and bool(constants_of(setting))
     except ValueError:
         return False
 

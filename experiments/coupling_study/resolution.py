@@ -110,10 +110,7 @@ def seeds_needed(spread: float, effect: float, level: float) -> int:
 
 def sentences(form: Form, resolved: dict[Arm, Resolvable], level: float) -> list[str]:
     """What the measurement will resolve, setting by setting: said before it runs."""
-    said = [
-        f"Before the measurement: {form.seeds} seeds (matrices fewer), intervals of level {level:.5f} each, "
-        f"power {POWER:g}."
-    ]
+    said = [f"Before the measurement: {form.seeds_said}, intervals of level {level:.5f} each, power {POWER:g}."]
     for setting in form.settings:
         mine = [resolved[arm] for arm in form.of(setting)[1:]]
         words = [f"step size {_span([one.step for one in mine])}"]

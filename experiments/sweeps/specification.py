@@ -150,8 +150,7 @@ def load(path: Path | str) -> Sweep:
     try:
         text = path.read_text(encoding="utf-8")
         table = _parsed(text)
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-_")
-        return of_table({"name": stem or "sweep", **table})
+        return of_table({"name": name_of_file(path) or "sweep", **table})
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: it is not a text in UTF-8 ({error.reason}, byte {error.start})") from None
     except OSError as error:
@@ -170,6 +169,11 @@ def _parsed(text: str) -> dict[str, Any]:
         number = int(place[1]) if place else len(text.rstrip().split("\n"))
         where = f"line {number}" if place else f"the last line, {number},"
         raise ValueError(f"{error}; {where} is\n  {lines[number - 1].strip()}") from None
+
+
+def name_of_file(path: Path) -> str:
+    """What is named after a file: its name without the ending, in letters that a folder may have."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-_")
 
 
 def runs_at_most(sweep: Sweep) -> int:
