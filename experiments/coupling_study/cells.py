@@ -178,7 +178,7 @@ class Form:
         return tuple(range(self._share(self.pilot_seeds, arm))) if arm.random else (0,)
 
     def _share(self, seeds: int, arm: Arm) -> int:
-        """A run-step of a matrix costs as much as fifty of a vector: a part of the seeds, but enough for a pilot."""
+        """A run-step of a matrix costs as much as many of a vector: a part of the seeds, but enough for a pilot."""
         return seeds if arm.setting.cheap or self.matrix_share == 1 else max(4, seeds // self.matrix_share)
 
     @property
@@ -191,12 +191,22 @@ class Form:
         """What it takes, estimated with room for searches that have to go far; the run itself counts them."""
         return round(sum(self._run_steps(arm) for arm in self.arms))
 
+    @property
+    def work(self) -> float:
+        """The same with every run-step counted as what it costs, those of vectors as 1."""
+        return sum(self._run_steps(arm) * cost_of(arm.setting.problem) for arm in self.arms)
+
     def _run_steps(self, arm: Arm) -> float:
         axes = 2 if arm.setting.tunes_alpha else 1
         pilot, grid = (130 if arm.setting.cheap else 75, 1.3) if axes == 2 else (25 if arm.random else 60, 1.3)
         final = grid * (2 * self.reach + 1) ** axes + 6
         runs = pilot * len(self.pilot_seeds_of(arm)) + final * len(self.seeds_of(arm)) + 8
         return runs * arm.setting.steps
+
+
+def cost_of(problem: str) -> float:
+    """About how many run-steps of a vector one of this problem takes as long as: fifty for a matrix."""
+    return 1.0 if catalogue.problem_called(problem).core_ndim == 1 else 50.0
 
 
 def line(setting: Setting, error: str, levels: Iterable[float | str]) -> Line:

@@ -60,6 +60,7 @@ def _run(
     import figures
     from experiments import cli, store
     from experiments.coupling_study import report
+    from experiments.coupling_study.progress import Bar
     from experiments.coupling_study.study import study as run
     from experiments.sweeps.workers import check_one
     from lmo.checks import check_device
@@ -86,7 +87,8 @@ def _run(
         f"{form.name} form: {len(form.settings)} settings, {len(form.lines)} lines, {len(form.arms)} arms, "
         f"about {form.run_steps:.3g} run-steps at most"
     )
-    outcome = run(form, folder / "sweeps", say, workers, device, scheduler)
+    with Bar(console, form) as bar:
+        outcome = run(form, folder / "sweeps", say, workers, device, scheduler, bar)
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)
@@ -96,9 +98,11 @@ def _run(
         print(text)
         return
     cli._print_rows(report.table(outcome), as_json=False)
-    cli._print_rows(report.exponent_table(outcome), as_json=False)
-    legend = "Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit."
-    for sentence in (legend, *report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
+    legend = []
+    if exponents := report.exponent_table(outcome):  # none where no error has a size
+        cli._print_rows(exponents, as_json=False)
+        legend = ["Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit."]
+    for sentence in (*legend, *report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     say(f"done, {outcome.run_steps:.3g} run-steps")
 

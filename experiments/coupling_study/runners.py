@@ -158,8 +158,10 @@ def work(pipe: connection.Connection) -> None:
     with contextlib.suppress(EOFError, ConnectionError):  # the other end is gone
         while True:
             table, out, device = pipe.recv()
+            reports = _Reports(pipe)
             try:
-                found: Any = compute(of_table(table), Path(out), device, _Reports(pipe))
+                found: Any = compute(of_table(table), Path(out), device, reports)
+                reports.send()
             except ConnectionError:
                 raise
             except (ValueError, TypeError, OSError) as error:
@@ -179,5 +181,9 @@ class _Reports:
             return
         self.run_steps += run_steps
         if time.monotonic() - self.last > EVERY:
-            self.pipe.send((self.run_steps, True))
-            self.run_steps, self.last = 0, time.monotonic()
+            self.send()
+
+    def send(self) -> None:
+        """What was not sent yet."""
+        self.pipe.send((self.run_steps, True))
+        self.run_steps, self.last = 0, time.monotonic()

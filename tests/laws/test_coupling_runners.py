@@ -58,6 +58,7 @@ def test_processes_give_the_bytes_of_this_one(tmp_path: Path) -> None:
     watch = Watch()
     with runners.runner_of(2) as run:
         beside = run(SWEEPS, tmp_path / "there", "cpu", watch)
+        assert [watch.seen[sweep, True] for sweep in SWEEPS] == [2 * 3 * 40] * 3
         again = run(SWEEPS, tmp_path / "there", "cpu", watch)
         assert isinstance(run, runners.Processes)
         processes = list(run.running.values())
