@@ -101,7 +101,7 @@ def _write(dataset: xr.Dataset, path: Path, suffix: str) -> None:
         dataset.to_netcdf(path, engine="scipy")
         return
     frame: Any = dataset.to_dataframe().reset_index(drop=True)
-    frame = frame[[*LABELS, *NUMBERS, *dataset.data_vars]]
+    frame = frame[[name for name in (*LABELS, *NUMBERS) if name in dataset.coords] + list(dataset.data_vars)]
     if suffix == ".csv":
         frame.to_csv(path, index=False)
         return

@@ -123,17 +123,24 @@ def export(
     which: Which,
     to: Annotated[Path, typer.Argument(metavar="FILE", help="FILE.nc, FILE.parquet or FILE.csv.")],
     partial: Annotated[bool, typer.Option("--partial", help="What is there of an unfinished sweep.")] = False,
+    table: Annotated[str, typer.Option(help="Of a study: verdicts, arms or exponents.")] = "verdicts",
     out: Out = OUT,
 ) -> None:
-    """Write the results as NetCDF, Parquet or CSV: one row a run, labels and all.
+    """Write the results as NetCDF, Parquet or CSV: one row a run, labels and all; or a table of a study's folder.
 
-    Example: lmo results export my-sweep runs.csv
+    Example: lmo results export my-sweep runs.csv; lmo results export out/coupling-study/quick arms.csv --table arms
     """
     from experiments import cli
+    from experiments.coupling_study import tables
     from experiments.sweeps.collect import check_format, collect
     from experiments.sweeps.collect import export as write
 
     check_format(to)
+    if tables.holds_study(Path(which)):
+        told = tables.load(Path(which), table)
+        text = f"{write(told, to)}: {told.sizes['row']} {table}"
+        cli.console.print(text, highlight=False, soft_wrap=True, markup=False)
+        return
     dataset = collect(find(which, out), partial)
     path = write(dataset, to)
     cli.console.print(f"{path}: {dataset.sizes['run']} runs", highlight=False, soft_wrap=True, markup=False)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xarray as xr
 from command_line import lmo, strict_json
 
 from experiments.coupling_study import form_file, forms
@@ -40,8 +43,40 @@ def test_a_study_of_ones_own_is_run_judged_and_resumed(home: Path) -> None:
     step = {v["error"]: v for v in told["verdicts"] if v["quantity"] == "step size" and v["model"] == "signed"}
     assert step["shrink"]["verdict"] == step["inflate"]["verdict"] == APPEARS
     assert step["shrink"]["measured"] == pytest.approx(2, rel=0.03)
+    exported(str(folder), told)
     Path("mine.toml").write_text(Path("mine.toml").read_text().replace("steps = 60", "steps = 40"))
     assert lmo(*words).status == 0 and len(list(Path("out/coupling-study").iterdir())) == 2
+
+
+def exported(folder: str, told: Any) -> None:
+    """Every table of the study in every format is what its JSON says."""
+    for table in ("verdicts", "arms", "exponents"):
+        if not told[table]:
+            assert f"has no {table}" in lmo("results", "export", folder, "x.csv", "--table", table).err
+            continue
+        said = lmo("results", "export", folder, f"{table}.csv", "--table", table, width=200)
+        assert said.status == 0 and f"{len(told[table])} {table}" in said.out
+        with open(f"{table}.csv", newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+        assert len(rows) == len(told[table]) and list(rows[0]) == list(told[table][0])
+        for row, one in zip(rows, told[table], strict=True):
+            for name, value in one.items():
+                if isinstance(value, float):
+                    assert float(row[name]) == pytest.approx(value, rel=1e-12)
+                elif not isinstance(value, list | bool):
+                    assert row[name] == ("" if value is None else str(value)) or float(row[name]) == value
+        lmo("results", "export", folder, f"{table}.nc", "--table", table)
+        with xr.open_dataset(f"{table}.nc", engine="scipy") as data:
+            assert data.sizes["row"] == len(rows) and data.attrs["question"] == told["question"]
+            assert [str(x) for x in data["setting"].values] == [row["setting"] for row in rows]
+    assert "did you mean 'arms'" in lmo("results", "export", folder, "x.csv", "--table", "arm").err
+    assert "did you mean '.csv'" in lmo("results", "export", folder, "x.cvs").err
+
+
+def test_a_damaged_study_is_said(home: Path) -> None:
+    Path("there").mkdir()
+    Path("there/coupling.json").write_text('{"form": "x", "verdicts"')
+    assert "coupling.json is damaged" in lmo("results", "export", "there", "x.csv", width=200).err
 
 
 def test_lines_are_every_combination_that_goes_together() -> None:
