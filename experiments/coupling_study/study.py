@@ -48,7 +48,7 @@ def study(
     if form.run_steps > form.most_run_steps:
         raise ValueError(
             f"the form {form.name!r} takes about {form.run_steps:.3g} run-steps; at most {form.most_run_steps:.3g} are "
-            "allowed"
+            "allowed (`most_run_steps`)"
         )
     level = level_of(form)
     with runner_of(workers, scheduler) as runner:
