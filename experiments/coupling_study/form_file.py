@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +29,8 @@ from experiments.coupling_study.predicted import constants_of
 from experiments.own_code import source_hash
 from experiments.sweeps import axes, catalogue
 from experiments.sweeps.plan import plan
-from experiments.sweeps.specification import NAME, Sweep, name_of_file
+from experiments.sweeps.specification import NAME, Sweep
+from experiments.sweeps.toml_file import made_from
 from lmo.checks import check_integer, check_number
 from lmo.names import unknown_name
 from lmo.oracles.errors import catalogue as error_models
@@ -47,13 +47,7 @@ def load(path: Path | str) -> tuple[Form, tuple[str, ...]]:
     Raises:
         ValueError: what is wrong, in which file, and the nearest name.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}")
-    try:
-        return of_table({"name": name_of_file(path) or "study", **tomllib.loads(path.read_text(encoding="utf-8"))})
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    return made_from(path, of_table, "study")
 
 
 def of_table(table: dict[str, Any]) -> tuple[Form, tuple[str, ...]]:

@@ -7,13 +7,13 @@ import hashlib
 import json
 import math
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.own_code import source_hash
 from experiments.sweeps import axes
+from experiments.sweeps.toml_file import made_from
 from lmo.checks import check_integer
 from lmo.names import unknown_name
 
@@ -144,36 +144,7 @@ def of_table(table: dict[str, Any]) -> Sweep:
 
 def load(path: Path | str) -> Sweep:
     """The sweep in a TOML file, named after the file unless it has a `name`; errors say which file."""
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}")
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = _parsed(text)
-        return of_table({"name": name_of_file(path) or "sweep", **table})
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: it is not a text in UTF-8 ({error.reason}, byte {error.start})") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError) as error:  # tomllib's own errors are ValueErrors
-        raise ValueError(f"{path}: {error}") from None
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """The table of a TOML text; a syntax error shows the line that it is in."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        lines = text.split("\n")
-        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        number = int(place[1]) if place else len(text.rstrip().split("\n"))
-        where = f"line {number}" if place else f"the last line, {number},"
-        raise ValueError(f"{error}; {where} is\n  {lines[number - 1].strip()}") from None
-
-
-def name_of_file(path: Path) -> str:
-    """What is named after a file: its name without the ending, in letters that a folder may have."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-_")
+    return made_from(path, of_table, "sweep")
 
 
 def runs_at_most(sweep: Sweep) -> int:
