@@ -6,6 +6,12 @@ one matrix product. `scipy.stats.bootstrap` gives the same intervals, but gather
 
 Sources: percentile and BCa intervals, Efron, JASA 82 (1987) 171–185; Efron & Tibshirani, An Introduction to the
 Bootstrap (1993), ch. 13 and 14. Expanded level for few seeds: Hesterberg, The American Statistician 69 (2015) 371–386.
+
+Many intervals at once ask for tails with fewer than `TAIL` draws, where an order statistic is one draw or the extreme
+one: far too near. Such an end is the farthest of three: that draw; the draws' own tail, with the scale of its `TAIL`-th
+draw, as a normal one would go on; estimate ∓ t·standard error, Student's. Of normal data such intervals cover as said;
+of skewed data no method does at such levels: exponential data are missed up to 15 times as often as said with 16 seeds,
+up to 5 times with 64, and the draws alone miss them far more often (`tests/laws/test_bootstrap.py` counts, at 0.9995).
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from lmo.checks import check_integer
 from lmo.names import unknown_name
 
 METHODS = ("bca", "percentile")
+TAIL = 10  # draws beyond an end, below which they alone do not tell where it is
 BLOCK = 2**24  # numbers of one product of weights and values: 128 MB
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -41,16 +48,13 @@ class Interval:
     @property
     def standard_error(self) -> np.ndarray:
         """(out…): standard deviation of the draws, NaN where one is not finite."""
-        finite = np.isfinite(self.draws).all(0)
-        spread = np.where(np.isfinite(self.draws), self.draws, 0.0).std(0, ddof=1)
-        correction = np.sqrt(self.seeds / (self.seeds - 1))  # the resampled variance has n where n − 1 is unbiased
-        return np.where(finite, spread * correction, np.nan)
+        return _standard_error(self.draws, self.seeds)
 
     def at_level(self, level: float, method: str = "percentile") -> Interval:
         """The same draws at another level; percentile (BCa needs the values)."""
         if method != "percentile":
             raise ValueError(f"`at_level` has the percentile method only, got {method!r}; call `interval` for BCa")
-        low, high = percentile(self.draws, level, self.seeds)
+        low, high = percentile(self.draws, level, self.seeds, self.estimate)
         return Interval(self.estimate, low, high, self.draws, level, self.seeds)
 
 
@@ -84,7 +88,7 @@ def interval(
     seeds = values.shape[-1]
     estimate = _over(values, np.full((1, seeds), 1 / seeds), statistic)[0]
     if method == "percentile":
-        low, high = percentile(draws, level, seeds)
+        low, high = percentile(draws, level, seeds, estimate)
     else:
         without = (1 - np.eye(seeds)) / (seeds - 1)
         low, high = _bca(draws, estimate, _over(values, without, statistic), level, seeds)
@@ -133,12 +137,17 @@ def _expanded(level: float, seeds: int) -> float:
     return float(np.sqrt(seeds / (seeds - 1)) * quantile)
 
 
-def percentile(draws: np.ndarray, level: float, seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ends (out…) of the expanded percentile interval of draws (resamples, out…) that were made of `seeds` seeds."""
+def percentile(
+    draws: np.ndarray, level: float, seeds: int, estimate: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (out…) of the expanded percentile interval of draws (resamples, out…) that were made of `seeds` seeds.
+
+    estimate: (out…), around which Student's interval is where the draws are too few; None: the draws' median.
+    """
     check_fraction("level", level)
-    quantile = _expanded(level, seeds)
-    shape = draws.shape[1:]
-    return _between(draws, np.full(shape, norm.cdf(quantile)), np.full(shape, norm.cdf(-quantile)))
+    quantile = np.full(draws.shape[1:], _expanded(level, seeds))
+    centre = np.median(draws, axis=0) if estimate is None else estimate
+    return _between(draws, centre, (quantile, -quantile), level, seeds)
 
 
 def _bca(
@@ -158,19 +167,41 @@ def _bca(
     for z in (quantile, -quantile):
         shifted = bias + z
         room = 1 - acceleration * shifted
-        moved = norm.cdf(bias + shifted / np.where(room > 0, room, 1.0))
-        ends.append(np.where(room > 0, moved, float(z > 0)))
-    return _between(draws, *ends)
+        moved = bias + shifted / np.where(room > 0, room, 1.0)
+        ends.append(np.where(room > 0, moved, np.copysign(np.inf, z)))
+    return _between(draws, estimate, (ends[0], ends[1]), level, seeds)
 
 
-def _between(draws: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order statistics of the draws at probabilities (out…); not interpolated, as some draws may be inf."""
-    count = len(draws)
+def _between(
+    draws: np.ndarray, estimate: np.ndarray, ends: tuple[np.ndarray, np.ndarray], level: float, seeds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The draws at two normal quantiles (out…), or beyond them; not interpolated, as some draws may be inf."""
     ordered = np.sort(draws, axis=0)  # NaN last
     unknown = np.isnan(ordered[-1])
-    ranks = [
-        np.clip(np.floor(lower * (count + 1)).astype(int) - 1, 0, count - 1),
-        np.clip(np.ceil(upper * (count + 1)).astype(int) - 1, 0, count - 1),
-    ]
-    low, high = (np.take_along_axis(ordered, rank[None], 0)[0] for rank in ranks)
+    ordered = np.where(unknown, 0.0, ordered)
+    half = float(student.ppf((1 + level) / 2, seeds - 1)) * _standard_error(draws, seeds)
+    low = _lower(ordered, estimate - half, ends[0])
+    high = -_lower(-ordered[::-1], -estimate - half, -ends[1])
     return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+
+
+def _lower(ordered: np.ndarray, students: np.ndarray, quantile: np.ndarray) -> np.ndarray:
+    """The lower end at a normal quantile; where the tail there is thin, the lowest of the three of the module."""
+    count, probability = len(ordered), norm.cdf(quantile)
+    rank = np.clip(np.floor(probability * (count + 1)).astype(int) - 1, 0, count - 1)
+    low = np.take_along_axis(ordered, rank[None], 0)[0]
+    thin, inner = probability * count < TAIL, min(TAIL, count // 3)
+    middle = ordered[count // 2]
+    with np.errstate(invalid="ignore"):  # 0·inf, inf − inf: nothing to go on with
+        tail = middle + (ordered[inner - 1] - middle) * quantile / norm.ppf(inner / (count + 1))
+    for other in (tail, students):
+        low = np.where(thin & (other < low), other, low)  # never at a NaN
+    return low
+
+
+def _standard_error(draws: np.ndarray, seeds: int) -> np.ndarray:
+    """(out…): the draws' standard deviation, NaN where one is not finite."""
+    finite = np.isfinite(draws)
+    spread = np.where(finite, draws, 0.0).std(0, ddof=1)
+    correction = np.sqrt(seeds / (seeds - 1))  # the resampled variance has n where n − 1 is unbiased
+    return np.where(finite.all(0), spread * correction, np.nan)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from experiments.statistics import quantities
-from experiments.statistics.bootstrap import Interval, interval, resampled, weighted_means
+from experiments.statistics.bootstrap import Interval, interval, percentile, resampled, weighted_means
 from experiments.statistics.checks import source
 
 LOGS = np.linspace(-2, 2, 9)
@@ -104,6 +104,34 @@ def test_few_seeds_need_the_expanded_level() -> None:
     plain = int(((ends[0] <= 0) & (ends[1] >= 0)).sum())
     assert stats.binomtest(plain, 4000, 0.90, alternative="less").pvalue < 1e-6
     assert stats.binomtest(hits, 4000).proportion_ci(0.999).low > 0.92
+
+
+@pytest.mark.parametrize(
+    ("sample", "seeds", "most"),
+    [("normal", 16, 2.0), ("normal", 64, 2.0), ("exponential", 16, 15.0), ("exponential", 64, 5.0)],
+)
+def test_a_level_beyond_the_draws(sample: str, seeds: int, most: float) -> None:
+    """At 0.9995, where 500 draws reach 0.998: misses, against `most` times as many as said. Skewed data have more."""
+    cells, level, rng = 8000, 0.9995, np.random.default_rng(seeds)
+    values = rng.normal(size=(cells, seeds)) if sample == "normal" else rng.exponential(size=(cells, seeds)) - 1
+    found = interval(values, means, 500, level)
+    misses = int(((found.low > 0) | (found.high < 0)).sum())
+    assert stats.binomtest(misses, cells, most * (1 - level), alternative="greater").pvalue > 1e-3, misses
+    alone = int(((found.draws.min(0) > 0) | (found.draws.max(0) < 0)).sum())
+    assert stats.binomtest(alone, cells, most * (1 - level), alternative="greater").pvalue < 1e-3, alone
+    assert (
+        found.high[0] - found.low[0] >= (2 - 1e-9) * stats.t.ppf((1 + level) / 2, seeds - 1) * found.standard_error[0]
+    )
+
+
+def test_ends_beyond_the_draws_where_some_are_infinite() -> None:
+    """Draws of which a few are −inf: there is no standard error, and the other tail goes on by its own scale."""
+    draws = np.random.default_rng(0).normal(size=(2000, 1))
+    draws[:3] = -np.inf
+    low, high = percentile(draws, 0.9999, 20, np.zeros(1))
+    assert low[0] == -np.inf and draws.max() < high[0] < 8
+    low, high = percentile(np.full((50, 2), [np.nan, 1.0]), 0.9999, 20)
+    assert low.tolist() == [-np.inf, 1.0] and high.tolist() == [np.inf, 1.0]
 
 
 def test_diverged_runs() -> None:
