@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from figures.style import BLACK, BLUE, VERMILION, figure, headline, styled
+from figures.style import BLACK, BLUE, SKY, VERMILION, figure, headline, styled
 
 # verdict → colour, sign, ink: told apart by colour, by lightness and by the sign
 LOOK = {
     "appears as predicted": (BLUE, "✓", "white"),
     "upper bound only": ("#F2D98B", "≤", BLACK),
+    "more than predicted": (SKY, ">", BLACK),
     "points the other way": (VERMILION, "↔", "white"),
     "undecided": ("#E4E4E4", "?", "#555555"),
 }
@@ -49,7 +50,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             else:
                 _cell(axis, at, one.sel(quantity=panel))
     handles = [Patch(facecolor=colour, label=f"{sign}  {name}") for name, (colour, sign, _) in LOOK.items()]
-    drawn.legend(handles=handles, loc="lower left", ncols=4, fontsize=10, bbox_to_anchor=(0.0, 0.0))
+    drawn.legend(handles=handles, loc="lower left", ncols=5, fontsize=10, bbox_to_anchor=(0.0, 0.0))
     headline(drawn, _says(dataset), _detail(dataset), foot=0.4)
     return drawn
 
@@ -91,15 +92,20 @@ def _regret(axis: Axes, at: tuple[int, int], regret: float) -> None:
 
 def _says(dataset: xr.Dataset) -> str:
     step, alpha = (_counts(dataset, quantity) for quantity in ("step size", "alpha"))
-    says = f"A worse oracle: smaller step as predicted in {step[0]} of {step[2]} cells, larger in {step[1]}"
-    return says + (f"; larger α in {alpha[0]} of {alpha[2]}, smaller in {alpha[1]}" if alpha[2] else "")
+    says = (
+        f"A worse oracle: smaller step as predicted in {step[0]} of {step[3]} cells, by more in {step[1]}, larger in "
+    )
+    return f"{says}{step[2]}" + (
+        f"; larger α in {alpha[0] + alpha[1]} of {alpha[3]}, smaller in {alpha[2]}" if alpha[3] else ""
+    )
 
 
-def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int]:
-    """How many cells appear as predicted, point the other way, and are judged at all."""
+def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
+    """How many cells appear as predicted, move more than that, point the other way, and are judged at all."""
     told = dataset["verdict"].sel(quantity=quantity, model="additive").values
     return (
         int((told == "appears as predicted").sum()),
+        int((told == "more than predicted").sum()),
         int((told == "points the other way").sum()),
         int((told != "").sum()),
     )
@@ -108,5 +114,6 @@ def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int]:
 def _detail(dataset: xr.Dataset) -> str:
     return (
         "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured at the largest error, over an "
-        f"exact oracle. All intervals hold together at {100 * dataset.attrs['level']:g} %."
+        f"exact oracle. ?: not resolved. The intervals behind the verdicts hold together at "
+        f"{100 * dataset.attrs['level']:g} %."
     )

@@ -126,7 +126,7 @@ class Form:
 
     seeds: those of vectors; matrices have one in `matrix_share` of them. reach: points on each side of the best one in
     the final grid. resamples: of the bootstrap. level: of all intervals together. most_run_steps: refused above.
-    intervals: how many must hold together; 0: its own. scalings: beside the lines, for exponents in K and σ. question:
+    intervals: how many hold together; 0: its own. scalings: beside the lines, for exponents in K and σ. question:
     what it asks.
     """
 
@@ -153,9 +153,16 @@ class Form:
 
     @property
     def family(self) -> int:
-        """How many intervals must hold together: of step size, value and, where it is tuned, alpha, per line."""
-        settings = [line.setting for line in self.lines] + [scaling.setting for scaling in self.scalings]
-        return self.intervals or sum(3 if setting.tunes_alpha else 2 for setting in settings)
+        """How many intervals hold together: all that are judged, drawn or printed in a table.
+
+        Of a line the shifts (of step size, value and, where it is tuned, alpha and beta) and the regret, of a line with
+        a declared δ and of a scaling the exponents. Not those of single arms, which `coupling.json` alone has.
+        """
+        shifts = sum(4 if line.setting.tunes_alpha else 2 for line in self.lines)
+        every: tuple[Line | Scaling, ...] = (*self.lines, *self.scalings)
+        along = [one for one in every if all(map(math.isfinite, one.axis[1]))]
+        exponents = sum(3 if one.setting.tunes_alpha else 2 for one in along)
+        return self.intervals or shifts + len(self.lines) + exponents
 
     def only(self, text: str) -> Form:
         """The lines of the settings whose label has `text`; their intervals are as wide as in the whole form."""

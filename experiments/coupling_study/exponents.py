@@ -60,11 +60,13 @@ def _law(
     draws = np.stack([of.intervals.draws[:, i, column] for of, i in points], -1)
     if not (np.isfinite(log_y).all() and np.isfinite(draws).all()):
         return None  # an optimum beyond its grid
+    place = list(LOGS).index(quantity)
+    blurs = np.array([of.grid[i][place] for of, i in points]) + (VALUE_BLUR if quantity == "value" else 0.0)
     if np.ptp(draws, axis=0).any():
-        return from_draws(logs, log_y, draws, points[0][0].intervals.seeds, level)
+        return from_draws(logs, log_y, draws, points[0][0].intervals.seeds, level, blurs)
     # nothing is random, or every resample has its optimum at one point, as at α = 1: the grid is the error
-    grid = VALUE_BLUR if quantity == "value" else float(np.log(spacings(line.arms[0]))[list(LOGS).index(quantity)]) / 2
-    return from_errors(logs, log_y, np.full(log_y.shape, grid), level)
+    spacing = float(np.log(spacings(line.arms[0]))[min(place, 1)]) if quantity != "value" else VALUE_BLUR
+    return from_errors(logs, log_y, np.maximum(blurs, spacing / 2), level)
 
 
 def _predicted(told: list[Prediction | None], logs: np.ndarray, quantity: str) -> float:

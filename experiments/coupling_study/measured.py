@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.coupling_study.cells import Arm, Form, Setting
+from experiments.coupling_study.grid import GridError, grid_error
 from experiments.coupling_study.predicted import Prediction, predict
 from experiments.coupling_study.rounds import Question, Rounds
-from experiments.coupling_study.search import COST, Found, spacings
+from experiments.coupling_study.search import COST, Found
 from experiments.statistics.bootstrap import Interval, interval
 from experiments.statistics.optimum import of_means
 
@@ -20,7 +21,7 @@ QUANTITIES = (
     "log_step", "log_alpha", "log_value", "step_shift", "alpha_shift", "beta_shift", "value_shift", "regret",
     "additive_advice", "signed_advice",
 )  # fmt: skip
-VALUE_BLUR = 0.005  # of log value: what a grid of steps of 19 % and norms of every third step leave
+VALUE_BLUR = 0.005  # of log value: what norms of every third step leave, beside the grid's own error
 TUNINGS = ("kept", "additive", "signed")
 
 
@@ -35,7 +36,10 @@ class Errors(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """A setting after its runs. intervals: of `QUANTITIES`, (arms, quantities); shifts are against arm 0, the exact."""
+    """A setting after its runs. intervals: of `QUANTITIES`, (arms, quantities); shifts are against arm 0, the exact.
+
+    grid: of every arm; it is in the intervals.
+    """
 
     setting: Setting
     arms: tuple[Arm, ...]
@@ -44,6 +48,16 @@ class Measured:
     signed: tuple[Prediction | None, ...]
     intervals: Interval
     limit_hit: np.ndarray
+    grid: tuple[GridError, ...]
+
+    @property
+    def tunes_alpha(self) -> bool:
+        """Whether alpha was searched."""
+        return self.setting.tunes_alpha
+
+    def grid_of(self, place: int, quantity: str) -> float:
+        """The part of the grid in an interval of an arm's shift: half its width."""
+        return _grid_parts(self.intervals.estimate, self.grid)[quantity][place]
 
     def of(self, arm: Arm, quantity: str) -> tuple[float, float, float]:
         """(estimate, low, high)."""
@@ -66,7 +80,8 @@ def judge_settings(form: Form, found: list[Found], rounds: Rounds, level: float)
         additive, signed = (tuple(found) for found in of_arms)
         limits = np.stack([by_arm[arm].limit_hit[0] for arm in arms])
         seen = tuple(errors[arm] for arm in arms)
-        results.append(Measured(setting, arms, seen, additive, signed, _with_grid(intervals, arms), limits))
+        grid = tuple(grid_error(by_arm[arm]) for arm in arms)
+        results.append(Measured(setting, arms, seen, additive, signed, _with_grid(intervals, grid), limits, grid))
     return results
 
 
@@ -169,19 +184,31 @@ class _Statistic:
         return ends
 
 
-def _with_grid(found: Interval, arms: tuple[Arm, ...]) -> Interval:
-    """Intervals widened by what a bootstrap does not see.
+def _with_grid(found: Interval, grid: tuple[GridError, ...]) -> Interval:
+    """Intervals widened by what a bootstrap does not see: the grid's error of the arm, of both arms in a shift.
 
-    Where nothing is random it has no width: the grid's spacing is the error of a shift, half of it of a step size.
-    Values keep `VALUE_BLUR` everywhere.
+    Alpha is at most 1, a regret at least 0.
     """
     low, high = found.low.copy(), found.high.copy()
-    low[:, QUANTITIES.index("value_shift")] -= VALUE_BLUR
-    high[:, QUANTITIES.index("value_shift")] += VALUE_BLUR
-    for i, arm in enumerate(arms):
-        if not (arm.random or arms[0].random):
-            log = np.log(spacings(arm))
-            for quantity, size in (("log_step", log[0] / 2), ("step_shift", log[0])):
-                low[i, QUANTITIES.index(quantity)] -= size
-                high[i, QUANTITIES.index(quantity)] += size
+    for quantity, parts in _grid_parts(found.estimate, grid).items():
+        column = QUANTITIES.index(quantity)
+        low[:, column] -= parts
+        high[:, column] += parts
+    alpha, regret = QUANTITIES.index("log_alpha"), QUANTITIES.index("regret")
+    high[:, alpha] = np.minimum(high[:, alpha], np.maximum(found.high[:, alpha], 0.0))
+    low[:, regret] = np.maximum(low[:, regret], np.minimum(found.low[:, regret], 0.0))
     return Interval(found.estimate, low, high, found.draws, found.level, found.seeds)
+
+
+def _grid_parts(estimate: np.ndarray, grid: tuple[GridError, ...]) -> dict[str, np.ndarray]:
+    """(arms,) per quantity; a shift of the exact arm against itself has none."""
+    step, alpha, value = np.array(grid).T
+    alphas = np.exp(estimate[:, QUANTITIES.index("log_alpha")])
+    beta = alphas * np.expm1(alpha)
+    others = np.arange(len(grid)) > 0
+    parts = {"log_step": step, "log_alpha": alpha, "log_value": value + VALUE_BLUR, "regret": value + VALUE_BLUR}
+    shifts = {"step_shift": step, "alpha_shift": alpha, "beta_shift": beta, "value_shift": value}
+    for name, each in shifts.items():
+        blur = VALUE_BLUR if name == "value_shift" else 0.0
+        parts[name] = np.where(others, each + each[0] + blur, 0.0)
+    return parts

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from experiments.coupling_study import calibration
 from experiments.coupling_study.measured import MEASURES, QUANTITIES, Measured
 from experiments.coupling_study.study import Outcome
 from experiments.coupling_study.verdicts import MODELS, NO_ROOM, SHIFTS, Verdict
-from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED, UPPER, VERDICTS
+from experiments.statistics.verdict import APPEARS, MORE, OTHER, UNDECIDED, UPPER, VERDICTS
 
 
 def coupling_map(outcome: Outcome) -> xr.Dataset:
@@ -76,8 +77,9 @@ def verdict_row(one: Verdict) -> dict[str, Any]:
     return {
         "setting": one.line.setting.label, "error": one.line.error, "quantity": one.quantity, "model": one.model,
         "measured": turn(one.estimate), "low": turn(one.low), "high": turn(one.high),
-        "predicted": None if np.isnan(one.predicted) else turn(one.predicted), "resolvable": one.resolvable,
-        "seeds_needed": one.seeds_needed, "verdict": one.verdict, "reason": one.reason,
+        "predicted": None if np.isnan(one.predicted) else turn(one.predicted), "grid_error": one.grid,
+        "resolvable": one.resolvable, "seeds": one.seeds, "seeds_needed": one.seeds_needed, "verdict": one.verdict,
+        "reason": one.reason,
     }  # fmt: skip
 
 
@@ -102,8 +104,16 @@ def table(outcome: Outcome) -> list[dict[str, str]]:
                 row[f"{quantity}: {model}"] = f"{says} {SHORT[told.verdict]}"
         low, mid, high = (100 * np.expm1(of.of(of.arms[i], "regret")[k]) for k in (1, 0, 2))
         row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
+        row[SEEDS] = _seeds(mine)
         rows.append(row)
     return rows
+
+
+def _seeds(mine: dict[tuple[str, str], Verdict]) -> str:
+    """How many there are, and how many the additive model's shifts ask for; – where none are enough or known."""
+    asked = [mine[name, "additive"] for name in ("step size", "alpha", "value") if (name, "additive") in mine]
+    needed = ", ".join(str(one.seeds_needed) if one.seeds_needed else "–" for one in asked)
+    return f"{asked[0].seeds} ({needed})"
 
 
 def exponent_rows(outcome: Outcome) -> list[dict[str, Any]]:
@@ -133,11 +143,12 @@ def exponent_table(outcome: Outcome) -> list[dict[str, str]]:
     return [{name: row.get(name, "") for name in names} for row in rows.values()]
 
 
-SHORT = {APPEARS: "appears", UPPER: "bound only", OTHER: "other way", UNDECIDED: "undecided"}
+SHORT = {APPEARS: "appears", UPPER: "bound only", MORE: "more", OTHER: "other way", UNDECIDED: "undecided"}
+SEEDS = "seeds (additive shifts ask for)"
 
 
 def paragraph(outcome: Outcome) -> list[str]:
-    """Sentences: how often each verdict, both readings of the momentum parameter, the regret, what was resolvable."""
+    """Sentences: each verdict's count, both readings of momentum, regret, what was resolvable, what intervals claim."""
     said = []
     for quantity in ("step size", "alpha", "value"):
         for model in MODELS:
@@ -156,8 +167,15 @@ def paragraph(outcome: Outcome) -> list[str]:
     additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
     short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
     said.append(
-        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot, tell that size "
-        "from none: there its seeds are not enough to call an absence."
+        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot and its grid, tell that "
+        "size from none: there it can call neither a presence nor an absence."
+    )
+    said.append(calibration.sentence(calibration.checks(outcome.measured)))
+    form = outcome.form
+    said.append(
+        f"Intervals: the {form.family} of the shifts that are judged, the regrets and the exponents are made to hold "
+        f"together at {100 * form.level:g} % (Bonferroni, each {outcome.level:.6f}; noise by a bootstrap over seeds, "
+        "the grid's error on top); those of single arms in the JSON have the same level and are not counted."
     )
     return said
 
@@ -167,8 +185,19 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     return {
         "form": outcome.form.name, "level_of_each_interval": outcome.level, "run_steps": outcome.run_steps,
         "verdicts": [verdict_row(v) for v in outcome.verdicts], "arms": arm_rows(outcome),
-        "exponents": exponent_rows(outcome), "paragraph": paragraph(outcome),
+        "exponents": exponent_rows(outcome), "calibration": calibration_rows(outcome), "paragraph": paragraph(outcome),
     }  # fmt: skip
+
+
+def calibration_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """One row a shift whose truth is known; logarithms. miss: in units of its interval."""
+    return [
+        {
+            "setting": one.arm.setting.label, "arm": one.arm.label, "quantity": one.quantity, "estimate": one.estimate,
+            "low": one.low, "high": one.high, "truth": one.truth, "miss": one.miss,
+        }
+        for one in calibration.checks(outcome.measured)
+    ]  # fmt: skip
 
 
 def _regret(outcome: Outcome, line: Any) -> float:
@@ -182,11 +211,12 @@ def _readings(outcome: Outcome) -> list[str]:
     shifts = [v for v in outcome.verdicts if v.quantity == "alpha" and v.model == "additive"]
     if not shifts:
         return []
-    grows, falls = sum(v.low > 0 for v in shifts), sum(v.high < 0 for v in shifts)
+    grows = sum(v.low > 0 and v.estimate >= v.resolvable for v in shifts)
+    falls = sum(v.high < 0 and -v.estimate >= v.resolvable for v in shifts)
     ended = sum(v.reason == NO_ROOM for v in shifts)
     room = f" {ended} are undecided as the exact oracle's best α is 1, and no larger one can appear." if ended else ""
     return [
         "“A larger momentum parameter for a less precise oracle”: read as α (less memory) the runs support it in "
         f"{grows} of {len(shifts)} lines; read as β = 1 − α (more memory), in {falls}; in "
-        f"{len(shifts) - grows - falls} the interval has both signs.{room}"
+        f"{len(shifts) - grows - falls} no shift is resolved.{room}"
     ]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import t as student
 
-from experiments.coupling_study.cells import Arm, Form
+from experiments.coupling_study.cells import Arm, Form, Setting
 from experiments.coupling_study.search import Found, spacings
 from experiments.statistics import power
 
 POWER = 0.8
+QUANTITIES = {"step size": 0, "alpha": 1, "beta": 1, "value": 2}
 VALUE_FLOOR = 0.01  # of a ratio of values: a smaller one is no loss to anybody, and below what the grid leaves
 
 
@@ -19,23 +20,36 @@ VALUE_FLOOR = 0.01  # of a ratio of values: a smaller one is no loss to anybody,
 class Resolvable:
     """The smallest log ratios against the exact arm that are found with chance `POWER`; inf where nothing is.
 
-    alpha_at: the pilot's best alpha of the exact arm, which turns a ratio of alpha into a difference of beta.
+    Of step size, alpha and value each: floors, what no seeds get below; noise, the effects by the noise alone; spreads,
+    over seeds. seeds: of the measurement. alpha_at: the pilot's best alpha of the exact arm, which turns a ratio of
+    alpha into a difference of beta.
     """
 
-    step: float
-    alpha: float
-    value: float
-    alpha_at: float
+    floors: tuple[float, float, float]
+    noise: tuple[float, float, float]
     spreads: tuple[float, float, float]
+    seeds: int
+    alpha_at: float
 
-    @property
-    def beta(self) -> float:
-        """The same as a difference of β = 1 − α."""
-        return self.alpha * self.alpha_at
+    def of(self, quantity: str, grid: float = 0.0) -> float:
+        """Of one of `QUANTITIES`; with the grid's error of its shift, by which an interval is wider than by noise."""
+        at, scale = self._at(quantity)
+        return max(scale * self.floors[at], scale * self.noise[at] + grid)
+
+    def seeds_needed(self, quantity: str, effect: float, level: float, grid: float) -> int:
+        """Seeds that an effect asks for; 0 where none are enough or the noise is not known."""
+        at, scale = self._at(quantity)
+        spread, left = scale * self.spreads[at], abs(effect) - grid
+        if not np.isfinite(spread) or spread == 0 or left <= 0 or abs(effect) < scale * self.floors[at]:
+            return 0
+        return power.seeds_needed(spread, left, level, POWER).seeds
+
+    def _at(self, quantity: str) -> tuple[int, float]:
+        return QUANTITIES[quantity], self.alpha_at if quantity == "beta" else 1.0
 
 
 def resolvable(form: Form, piloted: list[Found], level: float) -> dict[Arm, Resolvable]:
-    """Of every arm; never below the spacing of its final grid, as no verdict may rest on a coarser one."""
+    """Of every arm; never below the spacing of its final grid, as no verdict may rest on a shift between its points."""
     about: dict[Arm, tuple[power.Pilot, int]] = {}
     for found in piloted:
         if found.arms[0].random and found.window.values.shape[-1] >= 3:
@@ -83,42 +97,37 @@ def _stays(values: np.ndarray, k: int) -> bool:
 
 def _of(arm: Arm, form: Form, about: dict[Arm, tuple[power.Pilot, int]], level: float, alpha_at: float) -> Resolvable:
     grid = [float(np.log(ratio)) for ratio in spacings(arm)]
-    base = form.of(arm.setting)[0]
-    axes = len(grid)
+    base, seeds = form.of(arm.setting)[0], len(form.seeds_of(arm))
+    floors = grid[0], grid[1] if len(grid) == 2 else np.inf, VALUE_FLOOR
     if arm not in about:  # nothing is random: the grid is all that blurs
-        return Resolvable(grid[0], grid[-1] if axes == 2 else np.inf, VALUE_FLOOR, alpha_at, (0.0, 0.0, 0.0))
+        return Resolvable(floors, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), seeds, alpha_at)
     told, i = about[arm]
-    seeds = len(form.seeds_of(arm))
     paired = (about[base][1],) if base in about and about[base][0] is told else None
-    spreads = [power.spread_of_ratio(told, (i,), paired, axis) for axis in range(axes)]
-    effects = [
-        max(floor, power.smallest_effect(spread, seeds, level, POWER).effect)
-        for floor, spread in zip(grid, spreads, strict=True)
-    ]
-    spread = power.spread_of_value(told, (i,), paired)
-    value = max(VALUE_FLOOR, power.smallest_effect(spread, seeds, level, POWER).effect)
-    alpha, alpha_spread = (effects[1], spreads[1]) if axes == 2 else (np.inf, np.nan)
-    return Resolvable(effects[0], alpha, value, alpha_at, (spreads[0], alpha_spread, spread))
-
-
-def seeds_needed(spread: float, effect: float, level: float) -> int:
-    """Seeds that an effect asks for; 0 where none are enough or none are needed to be known."""
-    if not np.isfinite(spread) or spread == 0 or effect == 0:
-        return 0
-    return power.seeds_needed(spread, abs(effect), level, POWER).seeds
+    step, *alpha = (power.spread_of_ratio(told, (i,), paired, axis) for axis in range(len(grid)))
+    spreads = step, alpha[0] if alpha else np.nan, power.spread_of_value(told, (i,), paired)
+    effects = [power.smallest_effect(spread, seeds, level, POWER).effect for spread in spreads]
+    return Resolvable(floors, (effects[0], effects[1], effects[2]), spreads, seeds, alpha_at)
 
 
 def sentences(form: Form, resolved: dict[Arm, Resolvable], level: float) -> list[str]:
     """What the measurement will resolve, setting by setting: said before it runs."""
-    said = [f"Before the measurement: {form.seeds_said}, intervals of level {level:.5f} each, power {POWER:g}."]
+    said = [
+        f"Before the measurement: intervals of level {level:.6f} each, power {POWER:g}; to what is resolved, the error "
+        "of the final grid comes on top."
+    ]
     for setting in form.settings:
         mine = [resolved[arm] for arm in form.of(setting)[1:]]
-        words = [f"step size {_span([one.step for one in mine])}"]
-        if setting.tunes_alpha:
-            words.append(f"alpha {_span([one.alpha for one in mine])}")
-        words.append(f"value {_span([one.value for one in mine])}")
-        said.append(f"{setting.label}: smallest ratios resolved: {', '.join(words)}")
+        names = ("step size", "alpha", "value") if setting.tunes_alpha else ("step size", "value")
+        words = ", ".join(f"{name} {_span([one.of(name) for one in mine])}" for name in names)
+        said.append(f"{setting.label}, {seeds_of(form, setting)}: smallest ratios resolved: {words}")
     return said
+
+
+def seeds_of(form: Form, setting: Setting) -> str:
+    """How many the arms of a setting have, in words."""
+    counts = sorted({len(form.seeds_of(arm)) for arm in form.of(setting)})
+    words = " or ".join(str(count) for count in counts)
+    return "one run a point" if counts == [1] else f"{words} seeds"
 
 
 def _span(effects: list[float]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.coupling_study.cells import Form, Line
-from experiments.coupling_study.measured import Measured
+from experiments.coupling_study.measured import QUANTITIES, Measured
 from experiments.coupling_study.predicted import Prediction, bound_at
-from experiments.coupling_study.resolution import Resolvable, seeds_needed
+from experiments.coupling_study.resolution import Resolvable
 from experiments.statistics.multiple import simultaneous_level
 from experiments.statistics.verdict import UNDECIDED, judge
 
@@ -25,7 +25,9 @@ class Verdict:
     """One quantity of one line, at its judged arm, under one model; shifts are log ratios against the exact oracle.
 
     beta is 1 − α, its shift a difference, and the prediction that of the sentence "the momentum parameter grows" if it
-    meant β: S1's shift with the other sign. seeds_needed: for the predicted effect; 0: not known.
+    meant β: S1's shift with the other sign. grid: the grid's part in the interval, half its width. resolvable: by noise
+    and grid together. seeds, seeds_needed: those there are, and those that the predicted effect asks for beyond the
+    grid's error; 0: none are enough, or it is not known.
     """
 
     line: Line
@@ -35,7 +37,9 @@ class Verdict:
     low: float
     high: float
     predicted: float
+    grid: float
     resolvable: float
+    seeds: int
     seeds_needed: int
     verdict: str
     reason: str
@@ -89,23 +93,21 @@ def _verdict(
     predictions = of.additive if model == "additive" else of.signed
     shift = predicted_shift(quantity, predictions[0], predictions[place])
     estimate, low, high = of.of(of.arms[place], SHIFTS[quantity])
-    effect, spread = {
-        "step size": (resolved.step, resolved.spreads[0]),
-        "alpha": (resolved.alpha, resolved.spreads[1]),
-        "beta": (resolved.beta, resolved.spreads[1] * resolved.alpha_at),
-        "value": (resolved.value, resolved.spreads[2]),
-    }[quantity]
+    grid = of.grid_of(place, SHIFTS[quantity])
+    effect = resolved.of(quantity, grid)
+    seen = (line, quantity, model, estimate, low, high)
     if shift is None:
-        return Verdict(line, quantity, model, estimate, low, high, np.nan, effect, 0, UNDECIDED, NO_PREDICTION)
-    told = judge(low, high, shift, effect, _bound_holds(of, place, model))
-    needed = seeds_needed(spread, shift, level)
+        return Verdict(*seen, np.nan, grid, effect, resolved.seeds, 0, UNDECIDED, NO_PREDICTION)
+    told = judge(low, high, shift, effect, _bound_holds(of, place, model), estimate)
+    needed = resolved.seeds_needed(quantity, shift, level, grid)
     reason = NO_ROOM if told.verdict == UNDECIDED and _at_the_end(of, quantity, shift) else told.reason
-    return Verdict(line, quantity, model, estimate, low, high, shift, effect, needed, told.verdict, reason)
+    return Verdict(*seen, shift, grid, effect, resolved.seeds, needed, told.verdict, reason)
 
 
 def _at_the_end(of: Measured, quantity: str, shift: float) -> bool:
     """Whether α is to grow from 1, where it is in all resamples."""
-    return quantity == "alpha" and shift > 0 and of.of(of.arms[0], "log_alpha")[1] > -1e-9
+    draws = of.intervals.draws[:, 0, QUANTITIES.index("log_alpha")]
+    return quantity == "alpha" and shift > 0 and bool((draws > -1e-9).all())
 
 
 def _bound_holds(of: Measured, place: int, model: str) -> bool:

@@ -55,16 +55,25 @@ def from_errors(log_x: np.ndarray, log_y: np.ndarray, errors: np.ndarray, level:
     return PowerLaw(exponent, exponent - half, exponent + half, intercept, _lack(log_x, log_y, covariance, None))
 
 
-def from_draws(log_x: np.ndarray, log_y: np.ndarray, draws: np.ndarray, seeds: int, level: float = 0.95) -> PowerLaw:
+def from_draws(
+    log_x: np.ndarray,
+    log_y: np.ndarray,
+    draws: np.ndarray,
+    seeds: int,
+    level: float = 0.95,
+    blurs: np.ndarray | float = 0.0,
+) -> PowerLaw:
     """The power law through estimates that were resampled together.
 
     Args:
         log_x: (points,). log_y: (cells…, points), the estimates. draws: (resamples, cells…, points), e.g. of
-            `bootstrap.interval(…, quantities.log_best(…))`. seeds: how many the resamples were drawn from.
+            `bootstrap.interval(…, quantities.log_best(…))`. seeds: how many the resamples were drawn from. blurs:
+            (points,), by how much each estimate may be off beside what the draws say, as by its grid.
 
     The weights are those of the draws' variances; the interval is the expanded percentile of the slopes of the draws,
     so points that share their noise count as what they are. A point whose draws do not vary gets the smallest error of
-    the others.
+    the others. Blurs widen the interval by the most that they can turn the line together; in weights and lack of fit
+    they count as uniform errors.
 
     Raises:
         TypeError, ValueError: shapes that do not fit, draws that are not finite, draws that do not vary at all.
@@ -78,14 +87,17 @@ def from_draws(log_x: np.ndarray, log_y: np.ndarray, draws: np.ndarray, seeds: i
         raise ValueError("`draws` must be finite; leave out points where the optimum is unknown")
     away = (draws - draws.mean(0)) * np.sqrt(seeds / (seeds - 1))
     covariance = np.einsum("b...p,b...q->...pq", away, away) / (len(draws) - 1)
+    blurs = np.broadcast_to(check_costs("blurs", blurs, 0), log_x.shape)
     errors = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     if not (errors > 0).any(-1).all():
         raise ValueError("`draws` do not vary at any point of a cell: there is no noise to weigh by")
     positive = np.where(errors > 0, errors, np.inf).min(-1, keepdims=True)
-    lines = _lines(log_x, np.where(errors > 0, errors, positive))
+    lines = _lines(log_x, np.sqrt(np.where(errors > 0, errors, positive) ** 2 + blurs**2 / 3))
     intercept, exponent = np.moveaxis(np.einsum("...kp,...p->...k", lines, log_y), -1, 0)
-    low, high = percentile(np.einsum("...p,b...p->b...", lines[..., 1, :], draws), level, seeds)
-    return PowerLaw(exponent, low, high, intercept, _lack(log_x, log_y, covariance, seeds))
+    low, high = percentile(np.einsum("...p,b...p->b...", lines[..., 1, :], draws), level, seeds, exponent)
+    turn = (np.abs(lines[..., 1, :]) * blurs).sum(-1)
+    lack = _lack(log_x, log_y, covariance + np.diag(blurs**2 / 3), seeds)
+    return PowerLaw(exponent, low - turn, high + turn, intercept, lack)
 
 
 def _lines(log_x: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -1,18 +1,18 @@
-"""A measured exponent or log ratio against a predicted one: exactly one of four verdicts.
+"""A measured exponent or log ratio against a predicted one: exactly one of five verdicts.
 
-With signs such that the prediction p is > 0:
+With signs such that the prediction p is > 0, e the estimate and R the smallest effect that the study resolves, noise
+and grid taken together:
 
-- points the other way: the interval lies below 0;
-- appears as predicted: the interval contains p and lies above 0;
-- undecided: it contains 0 and p; or it contains 0 and reaches −p (too wide to say "no shift"); or p is smaller than
-  what the study resolves; or the measured value exceeds its bound;
-- upper bound only, the rest: no shift of the predicted size either way, or one of the predicted sign and another size,
-  while the bound on the value holds.
+- points the other way: the interval lies below 0, and −e >= R;
+- more than predicted: the interval lies above p, and e − p >= R: nothing is bounded there;
+- appears as predicted: the interval contains p and lies above 0, e >= R and p >= R;
+- upper bound only: the interval ends below p >= R and above −p, while the bound on the value holds: no shift of the
+  predicted size either way, or one of the predicted sign that is smaller;
+- undecided, the rest, with the reason: what it would rest on is not resolved; the interval contains 0 and p; it
+  contains 0 and reaches −p (too wide to say "no shift"); or the measured value exceeds its bound.
 
-A shift of the predicted sign that is larger than predicted is "upper bound only": the statement holds, its exponent is
-not that of the runs; the reason says which. For a prediction of 0 (no shift): as predicted if the interval contains 0
-and lies within the resolvable effect, upper bound only if it excludes 0 (a shift where none is predicted, while the
-bound holds), else undecided.
+For a prediction of 0 (no shift): as predicted if the interval contains 0 and is within 2R, as one of half-width R that
+contains 0 is; more than predicted if it excludes 0 and |e| >= R; else undecided.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ import numpy as np
 APPEARS = "appears as predicted"
 UPPER = "upper bound only"
 OTHER = "points the other way"
+MORE = "more than predicted"
 UNDECIDED = "undecided"
-VERDICTS = (APPEARS, UPPER, OTHER, UNDECIDED)
+VERDICTS = (APPEARS, UPPER, MORE, OTHER, UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -36,65 +37,78 @@ class Coupling:
     reason: str
 
 
-def judge(low: float, high: float, predicted: float, resolvable: float, bound_holds: bool) -> Coupling:
+def judge(low: float, high: float, predicted: float, resolvable: float, bound_holds: bool, estimate: float) -> Coupling:
     """The verdict on one shift.
 
     Args:
         low, high: the interval of the measured exponent or log ratio; ±inf where it is unknown.
         predicted: the exponent or log ratio of the theory, finite.
-        resolvable: the smallest effect that the study resolves (`experiments.statistics.power`), in the unit of
-            `predicted`; inf where nothing is resolvable.
+        resolvable: the smallest effect that the study resolves (`experiments.statistics.power`; with the error of its
+            grid), in the unit of `predicted`; inf where nothing is resolvable.
         bound_holds: whether the measured VALUE stays below its bound.
+        estimate: the measured shift; NaN where it is unknown, which is resolved nowhere.
 
     Raises:
         TypeError, ValueError: NaN, an interval upside down, a negative resolvable effect, a bound that is no bool.
     """
-    low, high, predicted, resolvable = _checked(low, high, predicted, resolvable, bound_holds)
+    low, high, predicted, resolvable, estimate = _checked(low, high, predicted, resolvable, bound_holds, estimate)
     if predicted == 0:
-        return _none_predicted(low, high, resolvable, bound_holds)
+        return _none_predicted(low, high, resolvable, estimate)
     size = abs(predicted)
     if predicted < 0:
-        low, high = -high, -low
-    span = f"[{low:.3g}, {high:.3g}] along the predicted sign, predicted {size:.3g}"
+        low, high, estimate = -high, -low, -estimate
+    span = f"{estimate:.3g} [{low:.3g}, {high:.3g}] along the predicted sign, predicted {size:.3g}"
+    coarse = f"the study resolves {resolvable:.3g}"
     if high < 0:
-        return Coupling(OTHER, f"the interval excludes 0 on the other side: {span}")
-    if low > 0 and low <= size <= high:
-        return Coupling(APPEARS, f"the interval contains the prediction and excludes 0: {span}")
+        if _resolved(-estimate, resolvable):
+            return Coupling(OTHER, f"the interval excludes 0 on the other side: {span}")
+        return Coupling(UNDECIDED, f"a shift the other way, but {coarse}, more than was measured: {span}")
+    if low > size:
+        if _resolved(estimate - size, resolvable):
+            return Coupling(MORE, f"the shift has the predicted sign and is larger: {span}")
+        return Coupling(UNDECIDED, f"larger than predicted, but {coarse}, more than the excess: {span}")
     if low <= 0 and high >= size:
         return Coupling(UNDECIDED, f"the interval contains 0 and the prediction: {span}")
     if resolvable > size:
-        return Coupling(UNDECIDED, f"the study resolves {resolvable:.3g}, more than predicted: {span}")
+        return Coupling(UNDECIDED, f"{coarse}, more than predicted: {span}")
+    if high >= size:
+        if _resolved(estimate, resolvable):
+            return Coupling(APPEARS, f"the interval contains the prediction and excludes 0: {span}")
+        return Coupling(UNDECIDED, f"the predicted sign, but {coarse}, more than was measured: {span}")
     if low <= -size:
         return Coupling(UNDECIDED, f"not as predicted, but no shift and one the other way are both possible: {span}")
     if not bound_holds:
         return Coupling(UNDECIDED, f"the measured value exceeds its bound: settle that first; {span}")
-    if low > size:
-        return Coupling(UPPER, f"the shift has the predicted sign and is larger: {span}")
     if low > 0:
         return Coupling(UPPER, f"the shift has the predicted sign and is smaller: {span}")
     return Coupling(UPPER, f"no shift of the predicted size either way: {span}")
 
 
-def _none_predicted(low: float, high: float, resolvable: float, bound_holds: bool) -> Coupling:
-    span = f"[{low:.3g}, {high:.3g}], predicted 0"
+def _none_predicted(low: float, high: float, resolvable: float, estimate: float) -> Coupling:
+    span = f"{estimate:.3g} [{low:.3g}, {high:.3g}], predicted 0"
     if low <= 0 <= high:
-        if max(-low, high) <= resolvable < np.inf:
-            return Coupling(APPEARS, f"no shift beyond {resolvable:.3g}: {span}")
-        return Coupling(UNDECIDED, f"the interval is wider than the resolvable effect {resolvable:.3g}: {span}")
-    if bound_holds:
-        return Coupling(UPPER, f"a shift where none is predicted, while the bound holds: {span}")
-    return Coupling(UNDECIDED, f"the measured value exceeds its bound: settle that first; {span}")
+        if max(-low, high) <= 2 * resolvable < np.inf:
+            return Coupling(APPEARS, f"no shift beyond {max(-low, high):.3g}: {span}")
+        return Coupling(UNDECIDED, f"the interval reaches twice the resolvable effect {resolvable:.3g}: {span}")
+    if _resolved(estimate if low > 0 else -estimate, resolvable):
+        return Coupling(MORE, f"a shift where none is predicted: {span}")
+    return Coupling(UNDECIDED, f"a shift, but the study resolves {resolvable:.3g}, more than was measured: {span}")
+
+
+def _resolved(shift: float, resolvable: float) -> bool:
+    """Whether something may rest on a shift; never on one that is unknown, or where nothing is resolvable."""
+    return resolvable < np.inf and shift >= resolvable
 
 
 def _checked(
-    low: float, high: float, predicted: float, resolvable: float, bound_holds: bool
-) -> tuple[float, float, float, float]:
+    low: float, high: float, predicted: float, resolvable: float, bound_holds: bool, estimate: float
+) -> tuple[float, ...]:
+    given = (low, high, predicted, resolvable, estimate)
     try:
-        numbers = tuple(float(x) for x in (low, high, predicted, resolvable))
+        numbers = tuple(float(x) for x in given)
     except (TypeError, ValueError):
-        given = (low, high, predicted, resolvable)
-        raise TypeError(f"interval, prediction and resolvable effect must be numbers, got {given!r}") from None
-    low, high, predicted, resolvable = numbers
+        raise TypeError(f"interval, prediction, resolvable effect, estimate must be numbers, got {given!r}") from None
+    low, high, predicted, resolvable, _ = numbers
     if not low <= high:
         raise ValueError(f"`low` <= `high` must hold and neither be NaN, got {low} and {high}")
     if not np.isfinite(predicted):
@@ -103,4 +117,4 @@ def _checked(
         raise ValueError(f"`resolvable` must be >= 0 (inf: nothing is), got {resolvable}")
     if not isinstance(bound_holds, (bool, np.bool_)):
         raise TypeError(f"`bound_holds` must be a bool, got {bound_holds!r}")
-    return low, high, predicted, resolvable
+    return numbers

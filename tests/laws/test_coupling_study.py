@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 from command_line import lmo, strict_json
 
-from experiments.coupling_study import forms, report
+from experiments.coupling_study import calibration, forms, report
 from experiments.coupling_study import study as studies
 from experiments.coupling_study.cells import Arm, Form, Scaling, Setting, line
+from experiments.coupling_study.grid import grid_error
 from experiments.coupling_study.predicted import constants_of, predict, scale_of
-from experiments.coupling_study.resolution import _stays
+from experiments.coupling_study.resolution import _stays, seeds_of
 from experiments.coupling_study.rounds import Question, Rounds, pieces
+from experiments.coupling_study.search import Found
 from experiments.coupling_study.verdicts import NO_ROOM, level_of
 from experiments.problems.diagonal_quadratic import DiagonalQuadratic
 from experiments.run import run
-from experiments.statistics.verdict import APPEARS, OTHER, UNDECIDED
+from experiments.statistics.optimum import best
+from experiments.statistics.refine import Window
+from experiments.statistics.verdict import APPEARS, MORE, OTHER, UNDECIDED
 from experiments.sweeps import catalogue
 from lmo.balls import LInf
 from lmo.method import Method
@@ -201,7 +205,7 @@ def test_planted_exponents_in_the_number_of_steps_and_the_noise(monkeypatch: pyt
     noises = tuple(Arm(replace(S1, noise=s), "exact") for s in (0.05, 0.1, 0.2))
     lines = (line(S1, "mixed", (0.4,)),)
     form = Form("scalings", lines, 16, 48, resamples=400, scalings=(Scaling(steps), Scaling(noises)))
-    assert form.family == 9 and {arm.setting.steps for arm in form.arms} == {100, 400, 1600}
+    assert form.family == 4 + 1 + 3 + 2 * 3 and {arm.setting.steps for arm in form.arms} == {100, 400, 1600}
     outcome = studies.study(form, Path("nowhere"), silent)
     found = {(one.along.axis[0], one.quantity): one for one in outcome.exponents if isinstance(one.along, Scaling)}
     assert found.keys() == {(axis, quantity) for axis in "Kσ" for quantity in ("step_size", "alpha", "value")}
@@ -214,6 +218,92 @@ def test_planted_exponents_in_the_number_of_steps_and_the_noise(monkeypatch: pyt
     )
     assert found["K", "alpha"].additive < -0.4  # S1 says −½
     assert len(report.exponent_table(outcome)) == 3
+
+
+def test_a_shift_beyond_the_prediction_is_bounded_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = planted(monkeypatch, 4.0)
+    mine = {(v.quantity, v.model): v for v in outcome.verdicts}
+    assert mine["step size", "additive"].verdict == mine["alpha", "additive"].verdict == MORE
+    assert any("1 more than predicted" in sentence for sentence in report.paragraph(outcome))
+    row = report.table(outcome)[0]
+    assert row["step size: additive"].endswith("more") and row[report.SEEDS].startswith("48 (")
+
+
+def test_every_interval_of_tables_and_map_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = planted(monkeypatch, 1.0)
+    judged = {(v.line, v.quantity) for v in outcome.verdicts}
+    assert outcome.form.family == len(judged) + len(outcome.form.lines) + len(outcome.exponents)
+    assert outcome.level == pytest.approx(1 - 0.05 / outcome.form.family)
+
+
+class Rugged(Planted):
+    """`shrink` and `inflate` as what they are, rescalings; ripples of 6 % in log γ, far shorter than the lattice."""
+
+    def one(self, question: Question) -> dict[str, np.ndarray]:
+        arm = question.arm
+        scale = {"shrink": 1 - arm.delta, "inflate": 1 + arm.delta}.get(arm.oracle, 1.0)
+        points = question.points * np.array([scale, 1.0])[: question.points.shape[1]]
+        told = super().one(question._replace(arm=replace(arm, oracle="exact", delta=0.0), points=points))
+        at = np.log(points[:, :1])
+        told["mean_gradient_norm"] = told["mean_gradient_norm"] * (1 + 0.06 * np.sin(61 * at))
+        return told | {name: np.full_like(cost, arm.delta) for name, cost in told.items() if "norm" not in name}
+
+
+@pytest.mark.parametrize("setting", [S1, replace(S1, noise=0.0, momentum="none")])
+def test_intervals_hold_where_the_truth_is_known(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
+    """On a surface that every lattice sees otherwise; without the grid's part most intervals miss."""
+    monkeypatch.setattr(studies, "Rounds", lambda *_: Rugged(1.0, noise=0.005))
+    lines = tuple(line(setting, name, (0.3, 0.4, 0.8)) for name in ("shrink", "inflate"))
+    outcome = studies.study(Form("rugged", lines, pilot_seeds=8, seeds=16, resamples=400), Path("nowhere"), silent)
+    found = calibration.checks(outcome.measured)
+    assert len(found) == (18 if setting.tunes_alpha else 12)
+    assert all(one.miss <= 1 for one in found), max(found, key=lambda one: one.miss)
+    assert f"of {len(found)} shifts" in calibration.sentence(found) and "all hold" in calibration.sentence(found)
+    assert any("Calibration: " in sentence for sentence in report.paragraph(outcome))
+    (of,) = outcome.measured
+    parts = [of.grid_of(of.arms.index(one.arm), one.quantity) for one in found]
+    narrow = [
+        replace(one, low=min(one.low + part, one.estimate), high=max(one.high - part, one.estimate))
+        for one, part in zip(found, parts, strict=True)
+    ]
+    assert sum(one.miss > 1 for one in narrow) >= 3 and "ONLY" in calibration.sentence(narrow)
+    assert "no arm of this form" in calibration.sentence([])
+
+
+def a_window(costs: np.ndarray, *logs: np.ndarray, momentum: str = "ema") -> Found:
+    """A search that ended with these costs, of one arm and two equal seeds."""
+    values = np.stack([costs, costs], -1)[None]
+    axes = tuple(log[None] for log in logs)
+    arm = Arm(replace(S1, momentum=momentum), "exact")
+    return Found((arm,), Window(axes, values), best(values, axes), np.zeros((1, len(axes)), bool))
+
+
+def test_the_grids_error_is_what_the_surface_leaves_open() -> None:
+    step, alpha = np.log(2**0.25) * np.arange(-3, 4.0), np.log(1.2) * np.arange(-6, 1.0)
+    u, v = step[:, None] - 0.05, alpha[None] + 0.5
+    smooth = np.exp(0.4 * u**2 + 0.3 * v**2 + 0.1 * u * v)
+    quarter = np.log([2**0.25, 1.2]) / 4
+    assert grid_error(a_window(smooth, step, alpha))[:2] == pytest.approx(quarter, abs=0.03)
+    ripple = 1 + 0.05 * np.random.default_rng(0).standard_normal(smooth.shape)
+    rough = grid_error(a_window(smooth * ripple, step, alpha))
+    assert rough.step > 0.15 and rough.alpha > 0.15 and 0.1 < rough.value < 0.3
+    pinned = grid_error(a_window(np.exp(0.4 * u**2 - 0.5 * alpha[None]), step, alpha))
+    assert pinned.alpha == 0 and pinned.step < 0.1
+    flat = grid_error(a_window(np.exp(-1e-3 * v**2) + 0 * u, step, alpha))
+    assert flat.step > 0.5 and flat.alpha > 0.5
+    lost = grid_error(a_window(np.full(smooth.shape, np.nan), step, alpha))
+    assert lost == (np.inf, np.inf, np.inf)
+    three = grid_error(a_window(1 + step[2:5] ** 2, step[2:5], momentum="none"))
+    assert three == pytest.approx((np.log(2**0.25), 0.0, 0.0))  # three points tell nothing of a fourth
+
+
+def test_what_is_said_of_seeds_is_true() -> None:
+    few = Setting("matrix-quadratic:12x12", "spectral", 0.3, "ema", 100)
+    exact = Setting("matrix-quadratic:12x12", "spectral", 0.0, "none", 100)
+    form = Form("words", (line(few, "mixed", (0.4,)), line(exact, "mixed", (0.4,)), line(S1, "mixed", (0.4,)),
+                          line(exact, "random", (0.4,))), 16, 64)  # fmt: skip
+    assert [seeds_of(form, setting) for setting in form.settings] == ["16 seeds", "1 or 16 seeds", "64 seeds"]
+    assert seeds_of(Form("one", form.lines[1:2], 16, 64), exact) == "one run a point"
 
 
 class AtOne(Planted):
@@ -291,6 +381,7 @@ def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: 
     monkeypatch.setitem(forms.FORMS, "quick", lambda: tiny)
     words = ("study", "coupling", "--quick", "--workers", "0", "--out", "here")
     said = lmo(*words, width=400)
+    assert "Calibration: of 4 shifts of exact rescalings" in said.out and "all hold" in said.out
     assert said.status == 0 and "other way" in said.out and (home / "here/quick/coupling_map.png").is_file()
     assert "--resume goes on" in lmo(*words).err and lmo(*words).status == 2
     again = lmo(*words, "--resume", "--json")

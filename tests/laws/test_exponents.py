@@ -46,6 +46,19 @@ def test_known_errors_cover_and_the_test_of_fit_has_its_level() -> None:
     assert refuted > 0.3 * tries
 
 
+def test_blurs_widen_by_the_most_that_they_can_turn_a_line() -> None:
+    """Two points, one of them off by 0.1: the slope by 0.1 over their distance; lack of fit knows of it."""
+    rng = np.random.default_rng(3)
+    draws = -0.25 * X[[0, 4]] + 0.01 * rng.standard_normal((400, 2))
+    plain = from_draws(X[[0, 4]], draws.mean(0), draws, 16)
+    wide = from_draws(X[[0, 4]], draws.mean(0), draws, 16, blurs=np.array([0.0, 0.1]))
+    turn = 0.1 / (X[4] - X[0])
+    assert (plain.low - wide.low, wide.high - plain.high) == pytest.approx((turn, turn), rel=1e-6)
+    draws = -0.25 * X + np.array([0, 0, 0.1, 0, 0]) + 0.01 * rng.standard_normal((400, 5))
+    bent, fits = (from_draws(X, draws.mean(0), draws, 16, blurs=blur).lack_of_fit for blur in (0.0, 0.1))
+    assert bent < 0.01 < 0.2 < fits
+
+
 def paired_minima(bend: float, studies: int, seeds: int, rng: np.random.Generator) -> np.ndarray:
     """(studies, deltas, points, seeds): costs with minima at −0.25 X + bend X²; a noise in common and one per delta."""
     logs = np.linspace(-1.5, 1.0, 7)
