@@ -196,7 +196,7 @@ def _with_grid(found: Interval, grid: tuple[GridError, ...]) -> Interval:
         high[:, column] += parts
     alpha, regret = QUANTITIES.index("log_alpha"), QUANTITIES.index("regret")
     high[:, alpha] = np.minimum(high[:, alpha], np.maximum(found.high[:, alpha], 0.0))
-    low[:, regret] = np.maximum(low[:, regret], np.minimum(found.low[:, regret], 0.0))
+    low[:, regret] = np.maximum(low[:, regret], 0.0)
     return Interval(found.estimate, low, high, found.draws, found.level, found.seeds)
 
 

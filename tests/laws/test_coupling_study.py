@@ -225,6 +225,8 @@ def test_a_shift_beyond_the_prediction_is_bounded_by_nothing(monkeypatch: pytest
     mine = {(v.quantity, v.model): v for v in outcome.verdicts}
     assert mine["step size", "additive"].verdict == mine["alpha", "additive"].verdict == MORE
     assert any("1 more than predicted" in sentence for sentence in report.paragraph(outcome))
+    of, i = outcome.at(outcome.form.lines[0])
+    assert of.of(of.arms[0], "regret")[1] == 0 and of.of(of.arms[i], "log_alpha")[2] <= 0
     row = report.table(outcome)[0]
     assert row["step size: additive"].endswith("more") and row[report.SEEDS].startswith("48 (")
 
