@@ -189,11 +189,6 @@ class Form:
         return seeds if arm.setting.cheap or self.matrix_share == 1 else max(4, seeds // self.matrix_share)
 
     @property
-    def seeds_said(self) -> str:
-        """How many of the measurement, in words."""
-        return f"{self.seeds} seeds" + (" (matrices fewer)" if self.matrix_share > 1 else "")
-
-    @property
     def run_steps(self) -> int:
         """What it takes, estimated with room for searches that have to go far; the run itself counts them."""
         return round(sum(self._run_steps(arm) for arm in self.arms))
