@@ -32,6 +32,16 @@ def watching(target: float) -> tuple[Spec, ...]:
     return tuple(parse(text) for text in (*(f"moment-tuned={tail!r}" for tail in tails), f"adaptive={target!r}"))
 
 
+def in_half(spec: Spec) -> bool:
+    """Whether it iterates in half precision where the matrix is in it."""
+    return hasattr(spec.oracle, "dtype") and spec.oracle.dtype is None
+
+
+def in_float32(spec: Spec) -> Spec:
+    """The same that iterates in float32, and rounds only its answer."""
+    return parse(f"{spec.text}@float32")
+
+
 def exact() -> Spec:
     """The last resort, an SVD."""
     return parse("exact")

@@ -1,7 +1,12 @@
-"""The cheapest oracle that certifies ε ≤ target on a matrix: fewest products, an SVD only as the last resort."""
+"""The cheapest oracle that certifies ε ≤ target on a matrix: fewest products, an SVD only as the last resort.
+
+Every answer is computed in the dtype of its matrix, and proved as rounded to it. For half precisions the oracles that
+iterate in them come first, then those that iterate in float32 and round the answer: `…@float32`, adaptive ones.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -28,14 +33,16 @@ from lmo.polynomials import Schedule
 from lmo.polynomials.schedule import evaluate
 
 REFERENCE = "jordan:5"  # the iteration of torch.optim.Muon
+LENGTHENED = 0.75  # of the η that rounding leaves of the exact answer, at least: what it adds to that of any other
 SLACK = 1e-9  # what the screening in float64 finds further than this from the target cannot be certified
 
 
 @dataclass(frozen=True)
 class Choice:
-    """relative: products over those of `REFERENCE`. answer: proved of the answer to this matrix, as rounded."""
+    """relative: products over those of `REFERENCE`. answer: proved of the answer as rounded to `dtype`."""
 
     layer: str
+    dtype: str
     shape: tuple[int, int]
     condition: float
     oracle: str
@@ -60,10 +67,10 @@ def plan(
     repeats: int = 0,
     tick: Callable[[str], None] = lambda what: None,
 ) -> list[Choice]:
-    """The choice for every matrix, whose answer is timed where `repeats` > 0. Half precisions are planned in float32.
+    """The choice for every matrix in its own dtype, whose answer is timed where `repeats` > 0.
 
     Args:
-        matrices: (a, b) each.
+        matrices: (a, b) each; the targets are those of the answer rounded to the matrix's dtype.
         target: ε, in [1e-8, 1).
         most_eta: the largest η ≥ 0 allowed, as any ε is had by making an answer longer; None: `target`.
 
@@ -73,9 +80,8 @@ def plan(
     check_number("target", target, at_least=SMALLEST, below=1.0)
     most = target if most_eta is None else check_number("eta", most_eta, at_least=0.0)
     chosen = []
-    for name, tensor in matrices:
+    for name, m in matrices:
         tick(name)
-        m = tensor if tensor.dtype.itemsize >= 4 else tensor.float()
         spectrum = of_matrix(m)
         spec, certified, answer, spent = _choose(name, m, spectrum, target, most)
         usual = cost_on(parse(REFERENCE).oracle, m).products
@@ -83,8 +89,8 @@ def plan(
         shape = (m.shape[0], m.shape[1])
         chosen.append(
             Choice(
-                name, shape, spectrum.condition, spec.text, certified, answer, spent.products, spent.products / usual,
-                spent.svd, time,
+                name, named(m.dtype), shape, spectrum.condition, spec.text, certified, answer, spent.products,
+                spent.products / usual, spent.svd, time,
             )
         )  # fmt: skip
     return chosen
@@ -94,7 +100,8 @@ def _choose(
     name: str, m: Tensor, spectrum: Spectrum, target: float, most_eta: float
 ) -> tuple[Spec, Certified, Certified, Cost]:
     """The first by cost with ε ≤ target and η ≤ most_eta, proved in exact arithmetic and of its answer as rounded."""
-    for spent, spec in by_cost(m, spectrum, target, most_eta):
+    reached = rounded_alone(spectrum, m.dtype)
+    for spent, spec in by_cost(m, spectrum, target, most_eta - LENGTHENED * max(reached.eta, 0.0)):
         certified = _in_exact_arithmetic(spec.oracle, spectrum, target, most_eta)
         if certified is not None and (certified.epsilon > target or certified.eta > most_eta):
             continue
@@ -108,9 +115,22 @@ def _choose(
         if all(one.epsilon <= target and one.eta <= most_eta for one in (certified, answer)):
             return spec, certified, answer, spent
     raise ValueError(
-        f"no oracle certifies `target` {target:g} on {name!r} in {str(m.dtype).removeprefix('torch.')}"
-        f" with η ≤ {most_eta:g}; ask for more than the rounding of that precision"
+        f"no oracle certifies `target` {target:g} on {name!r} in {named(m.dtype)} with η ≤ {most_eta:g}; ask for more "
+        f"than the rounding of that precision: the exact answer, rounded to {named(m.dtype)}, has "
+        f"ε ≤ {reached.epsilon:.2g} and η ≤ {reached.eta:.2g}"
     )
+
+
+def rounded_alone(spectrum: Spectrum, dtype: torch.dtype) -> Certified:
+    """ε and η of the polar factor in float64 once it is rounded to `dtype`."""
+    kept = spectrum.sigma > SLACK * spectrum.sigma[0]
+    exact = (spectrum.left * kept) @ spectrum.right
+    return certificates.of_answer(spectrum, -exact.to(dtype))
+
+
+def named(dtype: torch.dtype) -> str:
+    """bfloat16 for torch.bfloat16."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _in_exact_arithmetic(oracle: Oracle, spectrum: Spectrum, target: float, most_eta: float) -> Certified | None:
@@ -122,15 +142,26 @@ def _in_exact_arithmetic(oracle: Oracle, spectrum: Spectrum, target: float, most
 
 
 def by_cost(m: Tensor, spectrum: Spectrum, target: float, most_eta: float) -> Iterator[tuple[Cost, Spec]]:
-    """Candidates from the cheapest on; polynomial ones only where float64 says that they come near the targets."""
+    """Candidates from the cheapest on; polynomial ones only where float64 says that they come near the targets.
+
+    In half precision all that iterate in it come before those that iterate in a higher one.
+    """
     likely = [
         (epsilon, spec)
         for spec, epsilon, eta in screened(spectrum)
         if epsilon <= target + SLACK and eta <= most_eta + SLACK
     ]
-    others = [(math.inf, spec) for spec in (*candidates.watching(target), candidates.exact())]
-    priced = [(cost_on(spec.oracle, m), epsilon, spec) for epsilon, spec in likely + others]
-    for spent, _, spec in sorted(priced, key=lambda one: (one[0].svd, one[0].products, one[1])):
+    likely += [(math.inf, spec) for spec in (*candidates.watching(target), candidates.exact())]
+    half = m.dtype.itemsize < 4
+    if half:
+        likely += [(epsilon, candidates.in_float32(spec)) for epsilon, spec in likely if candidates.in_half(spec)]
+    priced = []
+    for epsilon, spec in likely:
+        with contextlib.suppress(ValueError):  # an adaptive one refuses targets beyond the dtype's rounding
+            priced.append((cost_on(spec.oracle, m), epsilon, spec))
+    for spent, _, spec in sorted(
+        priced, key=lambda one: (one[0].svd, half and not candidates.in_half(one[2]), one[0].products, one[1])
+    ):
         yield spent, spec
 
 

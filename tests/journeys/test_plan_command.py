@@ -22,6 +22,7 @@ from lmo.oracles import (
 from lmo.oracles.newton_schulz import PolynomialOracle
 from lmo.oracles.scales import MomentBound
 
+HEAD = r"layer +dtype +shape +σ_max/σ_min +oracle +certificate +ε ≤ +η ≤ +rounded ε ≤ +η ≤ +products +cost +ms"
 pytestmark = pytest.mark.usefixtures("home")
 
 
@@ -90,6 +91,35 @@ def test_an_answer_may_be_longer_where_that_is_asked_for() -> None:
     assert loose["products"] < tight["products"] and tight["certified"]["eta"] <= 0.05 < loose["certified"]["eta"]
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("target", [0.1, 0.01, 0.002])
+def test_half_precision_is_planned_in_itself(dtype: str, target: float) -> None:
+    words = ["power-law=1.0", *SHAPE, "--target", repr(target), "--dtype", dtype]
+    (choice,) = planned(*words)
+    m = spectra.matrix("power-law=1.0", (12, 20), 0).to(getattr(torch, dtype))
+    d = parse(choice["oracle"]).oracle(m)[0]
+    assert choice["dtype"] == dtype and d.dtype == m.dtype
+    question, answer = m.double().numpy(), d.double().numpy()
+    missed = 1 + (question * answer).sum() / np.linalg.svd(question, compute_uv=False).sum()
+    excess = np.linalg.norm(answer, 2) - 1
+    assert missed <= choice["answer"]["epsilon"] <= target
+    assert excess <= choice["answer"]["eta"] <= min(target, excess + 1e-9)
+    printed = lmo("plan", *words, width=250)
+    assert re.search(rf"power-law=1.0 +{dtype} .* {excess:.3g} ", printed.out), printed.out
+    assert ("@float32" in choice["oracle"]) == ("@float32: iterated in float32" in printed.out)
+
+
+def test_below_the_rounding_of_half_precision_there_is_no_plan() -> None:
+    said = lmo("plan", "power-law=1.0", *SHAPE, "--target", "1e-6", "--dtype", "bfloat16")
+    assert said.status == 2
+    found = re.search(r"in bfloat16 with η ≤ 1e-06; .*rounded to bfloat16, has ε ≤ (\S+) and η ≤ (\S+)\n", said.err)
+    assert found, said.err
+    u, _, vt = np.linalg.svd(spectra.matrix("power-law=1.0", (12, 20), 0).bfloat16().double(), full_matrices=False)
+    rounded = torch.as_tensor(u @ vt).bfloat16().double().numpy()
+    assert float(found[2]) == pytest.approx(np.linalg.norm(rounded, 2) - 1, rel=0.05) and float(found[2]) > 1e-4
+    assert planned("power-law=1.0", *SHAPE, "--target", "1e-6", "--dtype", "float32")[0]["answer"]["eta"] <= 1e-6
+
+
 def test_a_plan_for_a_checkpoint(home: Path) -> None:
     stored = {"model": {"a.weight": matrix(4, 6), "b.weight": matrix(6, 4).bfloat16()}, "zero": torch.zeros(4, 6)}
     torch.save(stored, home / "c.pt")
@@ -99,7 +129,7 @@ def test_a_plan_for_a_checkpoint(home: Path) -> None:
     printed = lmo("plan", "c.pt", "--time", width=200)
     assert "The cheapest oracle that certifies ε ≤ 0.01 and η ≤ 0.01" in printed.out
     assert printed.status == 0 and re.search(r"All together: \d+ % of the flops of jordan:5", printed.out)
-    assert re.search(r"layer +shape +σ_max/σ_min +oracle +certificate +ε ≤ +η ≤ +products +cost +ms", printed.out)
+    assert re.search(HEAD, printed.out)
     for c in found:
         assert re.search(rf"^ *{c['layer']} .*{re.escape(c['oracle'])} +{c['certified']['kind']} ", printed.out, re.M)
         assert f"certificate {c['certified']['kind']}: " in printed.out
