@@ -20,6 +20,8 @@ from lmo.elements import Element
 from lmo.oracles import Oracle, OracleError, measure
 
 MEASURED = 1e-12  # rounding of the measurement itself
+HALF = 1e-6  # what the unit of rounding of a half precision exceeds
+UNITS = 512  # of rounding, that an iteration may be off by although nothing of it is seen on this matrix
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Answer:
 class Row:
     """certified: on the range of σ/scale, or by the oracle itself; by_spectrum: on every σ.
 
-    rounded: the certificate is one of exact arithmetic, and the iteration in half precision, or measured above it.
+    rounded: a certificate is one of exact arithmetic and rounding can exceed it: half precision, a certified number
+    within `UNITS` units of rounding, or one that was measured above it. It then bounds no answer as computed.
     failed: why there is no answer, where there is none: an iteration that overflowed, a target beyond the precision.
     """
 
@@ -98,9 +101,10 @@ def _row(name: str, m: Tensor, spectrum: Spectrum, spec: Spec) -> Row:
         delta, epsilon, eta = (float(number) for number in measured(spec.oracle, m, direction)[:3])
         answer = Answer(delta, epsilon, eta, *cost(spec.oracle, m), math.nan)
     certified = certificates.by_oracle(said) or certificates.by_interval(spec.oracle, spectrum)
-    half = (getattr(spec.oracle, "dtype", None) or m.dtype).itemsize < 4
-    rounded = certified is not None and certified.kind != "proof" and (half or _above(answer, certified))
     fine, shape = certificates.by_spectrum(spec.oracle, spectrum), (m.shape[0], m.shape[1])
+    unit = max(torch.finfo(dtype).eps for dtype in (m.dtype, getattr(spec.oracle, "dtype", None) or m.dtype))
+    exact = [one for one in (certified, fine) if one is not None and one.kind != "proof"]
+    rounded = any(unit > HALF or _near(one, unit) or _above(answer, one) for one in exact)
     return Row(name, shape, spectrum.condition, spec.text, answer, certified, fine, rounded, failed)
 
 
@@ -111,6 +115,12 @@ def _timed(found: list[Row], oracles: list[Oracle], m: Tensor, repeats: int) -> 
         row if row.answer is None else replace(row, answer=replace(row.answer, milliseconds=next(times)))
         for row in found
     ]
+
+
+def _near(certified: Certified, unit: float) -> bool:
+    """Whether a certified number is so small that rounding, or that of the measurement, may be larger."""
+    numbers = (number for number in (certified.delta, certified.epsilon, certified.eta) if number is not None)
+    return any(abs(number) < max(UNITS * unit, 10 * MEASURED) for number in numbers)
 
 
 def _above(answer: Answer | None, certified: Certified) -> bool:

@@ -23,7 +23,10 @@ LEGEND = (
     "the range of this one's; for adaptive oracles what they proved of this answer. By σ: Σσ(1 − p(σ/scale))⁺/Σσ. "
     "products: flops over those of one product with a square matrix; ms: median."
 )
-ROUNDED = "†: certified in exact arithmetic; the rounding of the iteration, in half precision or visible, comes on top."
+ROUNDED = (
+    "†: certified in exact arithmetic, no bound on the answer as computed: rounding comes on top, and is visible, in "
+    "half precision, or may be as large as a certified number."
+)
 FACTORED = "*: with the flops of an SVD, which run at a slower rate than products."
 
 
@@ -75,7 +78,8 @@ def dataset(rows: list[Row]) -> xr.Dataset:
     """Variables (tensor, oracle): what was measured, and ε of the answer scaled into the ball, measured and certified.
 
     scaled_epsilon = 1 − (1 − ε)/max(1, 1 + η), which no answer lowers by being longer; certified_scaled_epsilon is the
-    least that is proved, NaN where nothing is; the others are NaN where there is no answer.
+    least that is proved, NaN where nothing is, or where rounding can exceed it; the others are NaN where there is no
+    answer.
     """
     tensors, oracles = list(dict.fromkeys(r.tensor for r in rows)), list(dict.fromkeys(r.oracle for r in rows))
     names = (*PLAIN, "scaled_epsilon", "certified_scaled_epsilon")
@@ -86,7 +90,8 @@ def dataset(rows: list[Row]) -> xr.Dataset:
             for name in PLAIN:
                 table[name][at] = getattr(row.answer, name)
             table["scaled_epsilon"][at] = scaled(row.answer.epsilon, row.answer.eta)
-        proved = [scaled(one.epsilon, one.eta) for one in (row.certified, row.by_spectrum) if one is not None]
+        certified = () if row.rounded else (row.certified, row.by_spectrum)
+        proved = [scaled(one.epsilon, one.eta) for one in certified if one is not None]
         table["certified_scaled_epsilon"][at] = min(proved, default=math.nan)
     shapes = {r.tensor: f"{r.shape[0]}×{r.shape[1]}" for r in rows}
     coordinates = {"tensor": tensors, "oracle": oracles, "shape": ("tensor", [shapes[name] for name in tensors])}

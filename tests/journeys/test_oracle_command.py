@@ -41,7 +41,7 @@ def test_rows_are_what_numpy_measures_and_no_more_than_is_certified(home: Path) 
         for proved in filter(None, (row["certified"], row["by_spectrum"])):
             measured = {name: row[name] for name in ("delta", "epsilon", "eta") if proved[name] is not None}
             assert all(value <= proved[name] + 1e-12 for name, value in measured.items())
-            assert not row["rounded"]
+        assert row["rounded"] == (row["oracle"] == "exact"), "0 is certified in exact arithmetic"
     kinds = [row["certified"] and row["certified"]["kind"] for row in found]
     assert kinds == ["interval", "interval", "proof", "interval", None]
     assert found[1]["by_spectrum"]["epsilon"] < found[1]["certified"]["epsilon"]
@@ -54,7 +54,17 @@ def test_rounding_above_a_certificate_is_marked() -> None:
     (stored,) = rows("power-law", *SHAPE, "--oracle", "you", "--dtype", "bfloat16", "--no-figure")
     assert stored["rounded"]
     printed = lmo("oracle", *words, "--repeats", "1").out
-    assert len(re.findall(r"\d†", printed)) == 4 and "†: certified in exact arithmetic; the rounding" in printed
+    assert len(re.findall(r"\d†", printed)) == 4 and "†: certified in exact arithmetic, no bound on" in printed
+
+
+def test_a_certificate_below_rounding_is_marked_in_every_precision() -> None:
+    words = ["gaussian", "--shape", "48x96", "--no-figure", "--oracle"]
+    assert rows(*words, "polar-express:8")[0]["rounded"]  # δ ≤ 2e-16, measured 6e-15
+    for text in ("polar-express:8", "classical-2:10", "exact"):
+        (row,) = rows(*words, text, "--dtype", "float32")
+        assert row["rounded"] and row["delta"] > row["certified"]["delta"]
+    assert not rows(*words, "jordan", "--dtype", "float32")[0]["rounded"]
+    assert not rows(*words, "adaptive=1e-8")[0]["rounded"], "its proof includes rounding"
 
 
 def test_files_beside_the_table(home: Path) -> None:

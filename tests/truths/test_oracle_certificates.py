@@ -195,6 +195,16 @@ def test_oracles_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["a", "b"] * 4
 
 
+def test_the_figure_draws_no_certificate_below_what_was_measured() -> None:
+    asked = [parse(text) for text in ("gram:you@bfloat16", "polar-express:8", "exact", "jordan", "adaptive=0.01")]
+    m = spectra.matrix("gaussian", (48, 96), 0)
+    found = rows([Matrix("64", m), Matrix("32", m.float()), Matrix("16", m.bfloat16())], asked, 1)
+    data = report.dataset(found)
+    proved, seen = data["certified_scaled_epsilon"].values, data["scaled_epsilon"].values
+    assert (np.isnan(proved) | (proved >= seen)).all(), (proved, seen)
+    assert np.isnan(proved[0, :3]).all() and np.isfinite(proved[0, 3:]).all() and np.isfinite(proved[:, 4]).all()
+
+
 def test_the_figures_error_cannot_be_lowered_by_a_longer_answer() -> None:
     assert report.scaled(0.1, -0.05) == pytest.approx(0.1) and report.scaled(-0.5, 0.5) == pytest.approx(0.0)
     found = rows([Matrix("m", spectra.matrix("gaussian", (6, 9), 0))], [parse("you"), parse("eigen")], 1)
