@@ -21,8 +21,8 @@ Sources = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SOURCE",
-        help="A matrix (.npy), every matrix of a checkpoint (.pt, .pth, .safetensors), or a spectrum: gaussian, "
-        "power-law=1.0, spiked=0.01, geometric=1e-6, low-rank=8.",
+        help="A real matrix (.npy), every floating-point matrix of a checkpoint (.pt, .pth, .safetensors), or a "
+        "spectrum: gaussian, power-law=1.0, spiked=0.01, geometric=1e-6, low-rank=8.",
     ),
 ]
 Shape = Annotated[str | None, typer.Option(help=f"Of the spectra, {SHAPE}; of the questions to --callable, {SMALL}.")]

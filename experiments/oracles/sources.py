@@ -29,12 +29,14 @@ def read(sources: list[str], shape: tuple[int, int], seed: int, only: str | None
     """The matrices of all sources, in their order; those of a file are named after it where there are several sources.
 
     Args:
-        sources: spectra (`gaussian`, `power-law=1.0`, …), or paths that end in .npy, .pt, .pth or .safetensors.
+        sources: spectra (`gaussian`, `power-law=1.0`, …), or paths that end in .npy, .pt, .pth or .safetensors. A .npy
+            of integers is read as float64; integers and truth values of a checkpoint (counters, masks) are passed over.
         shape, seed: of the spectra.
         only: a pattern such as "*.mlp.*" for the names; all by default.
 
     Raises:
-        ValueError: no such file or spectrum, a file that cannot be read or holds code, no matrix, entries not finite.
+        ValueError: no such file or spectrum, a file that cannot be read or holds code, no matrix, a complex one,
+            entries that are truth values or not finite.
     """
     found: list[Matrix] = []
     for source in sources:
@@ -47,6 +49,9 @@ def read(sources: list[str], shape: tuple[int, int], seed: int, only: str | None
     if not chosen:
         raise unknown_name("tensor", str(only), [one.name for one in found])
     for name, tensor in chosen:
+        if tensor.is_complex():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(f"the matrix {name!r} is complex ({kind}); all must be real, see --only to choose others")
         if not torch.isfinite(tensor).all():
             raise ValueError(f"the matrix {name!r} has entries that are NaN or infinite; all must be finite")
     return chosen
@@ -63,13 +68,16 @@ def _matrices(source: str) -> list[Matrix]:
     tensors = list(READERS[suffix](path))
     matrices = [Matrix(name or path.name, _plain(tensor)) for name, tensor in tensors if _is_matrix(tensor)]
     if not matrices:
-        shapes = ", ".join(str(tuple(tensor.shape)) for _, tensor in tensors[:6]) or "none at all"
+        kinds = [f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}" for _, tensor in tensors[:6]]
+        shapes = ", ".join(kinds) or "none at all"
         raise ValueError(f"{source!r} holds no floating-point matrix (two dimensions); its tensors: {shapes}")
     return matrices
 
 
 def _is_matrix(tensor: Tensor) -> bool:
-    return tensor.ndim == 2 and tensor.numel() > 0 and tensor.is_floating_point() and tensor.layout == torch.strided
+    """Complex ones too: passing over them would hide that they were not looked at."""
+    numbers = tensor.is_floating_point() or tensor.is_complex()
+    return tensor.ndim == 2 and tensor.numel() > 0 and numbers and tensor.layout == torch.strided
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -80,7 +88,10 @@ def _plain(tensor: Tensor) -> Tensor:
 def _numpy(path: Path) -> Iterator[tuple[str, Tensor]]:
     try:
         array = np.load(path, allow_pickle=False)
-        yield "", torch.from_numpy(array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else float))
+        if array.dtype.kind == "b":
+            raise ValueError("it holds truth values; allowed are floating-point numbers, and integers, read as float64")
+        kept = array.dtype.kind in "fc"  # complex ones are refused by name, with those of checkpoints
+        yield "", torch.from_numpy(array.astype(array.dtype.newbyteorder("=") if kept else float))
     except (ValueError, TypeError, OSError, EOFError) as error:
         raise ValueError(f"{str(path)!r} cannot be read as one array of real numbers: {_first_line(error)}") from None
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import SHAPE, lmo, matrix, strict_json
+from safetensors.torch import save_file
 
 from experiments.oracles import commands, contract
 from experiments.oracles.specs import parse
@@ -200,8 +201,19 @@ REFUSED = {
     "damaged torch": (["oracle", "bad.pth"], "'bad.pth' (cannot be read as a torch file|holds more than tensors)"),
     "damaged numpy": (["oracle", "bad.npy"], "'bad.npy' cannot be read as one array of real numbers: "),
     "damaged safetensors": (["oracle", "bad.safetensors"], "'bad.safetensors' cannot be read as a safetensors file: "),
-    "no matrix": (["plan", "vector.npy"], r"'vector.npy' holds no floating-point matrix .*its tensors: \(3,\)"),
+    "no matrix": (["plan", "vector.npy"], r"'vector.npy' holds no floating-point matrix .*its tensors: \(3,\) float64"),
     "nan": (["oracle", "nan.npy"], "the matrix 'nan.npy' has entries that are NaN or infinite; all must be finite"),
+    "complex": (["oracle", "complex.npy"], r"the matrix 'complex.npy' is complex \(complex128\); all must be real"),
+    "complex in a checkpoint": (
+        ["plan", "complex.pt"],
+        r"the matrix 'rotations' is complex \(complex64\); all must be",
+    ),
+    "complex in safetensors": (["plan", "complex.safetensors"], r"the matrix 'rotations' is complex \(complex64\)"),
+    "truth values": (
+        ["oracle", "mask.npy"],
+        "'mask.npy' cannot be read as .*: it holds truth values; allowed are float",
+    ),
+    "no floats": (["plan", "counters.pt"], r"no floating-point matrix .* its tensors: \(2, 2\) int64, \(2, 2\) bool"),
     "only": (["oracle", "gaussian", "--only", "gausian"], "unknown tensor 'gausian'; did you mean 'gaussian'"),
     "number of a spectrum": (["oracle", "low-rank=x"], "`low-rank` takes a number, low-rank=8; got 'low-rank=x'"),
     "no number": (["oracle", "gaussian=2"], "the spectrum `gaussian` takes no number, got 'gaussian=2'"),
@@ -253,6 +265,12 @@ def test_bad_input_is_one_sentence_and_status_2(words: list[str], says: str, hom
         (home / name).write_text("no numbers here")
     np.save(home / "vector.npy", np.ones(3))
     np.save(home / "nan.npy", np.array([[1.0, np.nan]]))
+    np.save(home / "complex.npy", np.eye(4) + 1j)
+    np.save(home / "mask.npy", np.eye(4) > 0)
+    rotations = {"rotations": torch.ones(2, 3, dtype=torch.complex64), "w": torch.ones(2, 3)}
+    torch.save(rotations, home / "complex.pt")
+    save_file(rotations, home / "complex.safetensors")
+    torch.save({"ids": torch.ones(2, 2, dtype=torch.int64), "mask": torch.ones(2, 2).bool()}, home / "counters.pt")
     before = sorted(home.iterdir())
     said = lmo(*words)
     assert said.status == 2 and re.search(rf"\Aerror: .*{says}.*\n\Z", said.err), said.err

@@ -161,6 +161,11 @@ def test_every_matrix_of_a_checkpoint_is_found_however_deep(home: Path, ending: 
     assert torch.equal(found["eight"], matrix(3, 4).to(torch.float8_e4m3fn).float())
 
 
+def test_the_real_matrices_beside_a_complex_one_can_be_chosen(home: Path) -> None:
+    torch.save({"w": matrix(2, 3), "rotations": torch.ones(2, 3, dtype=torch.complex64)}, home / "c.pt")
+    assert [m.name for m in sources.read(["c.pt"], (2, 2), 0, only="w")] == ["w"]
+
+
 def test_safetensors_and_arrays_are_read(home: Path) -> None:
     save_file({"w": matrix(4, 6), "b": torch.ones(3), "h": matrix(3, 2).half()}, home / "c.safetensors")
     np.save(home / "m.npy", matrix(3, 5).numpy().astype(">f4"))
