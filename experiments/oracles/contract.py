@@ -14,8 +14,12 @@ from experiments.oracles.specs import ball_called, dtype_called
 from experiments.own_code import thing_called
 from lmo.balls import NormBall
 from lmo.oracles import Oracle
-from lmo.testing import EXACT, Check, run_checks
+from lmo.testing import EXACT, FLIPPED, Check, run_checks
 
+TURNED = (
+    "The sign is flipped throughout: on every question it increases ⟨m, ·⟩, as a function does that gives the "
+    "direction to step against. The laws after `sign` are asked of its answers with the sign turned back."
+)
 TORCH = ("torch.optim", "torch-muon")
 
 
@@ -95,6 +99,8 @@ def run(
         return 1 if broken else 0
     whose = thing.ball if isinstance(thing, Oracle) else asked
     console.print(f"{name} as the LMO of {whose}, asked in {dtype} at {'×'.join(map(str, shape))}", highlight=False)
+    if any(check.message.endswith(FLIPPED) for check in checks):
+        console.print(TURNED, highlight=False, soft_wrap=True)
     for check in checks:
         mark = "[green]holds[/]" if check.passed else "[bold red]FAILS[/]"
         console.print(f"  {mark}  {check.law if check.passed else ''}", end="\n" if check.passed else "")

@@ -24,6 +24,7 @@ from lmo.testing.subject import ContractError as ContractError
 from lmo.testing.subject import Subject as Subject
 
 EXACT = Promise(0.0, 0.0, 0.0)
+FLIPPED = "; the sign is flipped throughout: the laws that follow are asked of −f"
 _PROMISED = ("feasible", "aligned", "distance")  # laws about a promise, left out where there is none
 
 
@@ -109,7 +110,8 @@ def run_checks(
             any); the rounding it may make; the dtype it is asked in; whether it takes batches.
         seed: of the random questions.
         exempt: names of laws to leave out.
-        only: the laws to run; all by default. After `shape` or `finite` is broken, the rest is not asked.
+        only: the laws to run; all by default. After `shape` or `finite` is broken, the rest is not asked. Where `sign`
+            is broken on every question, the laws after it are asked of −f, so that what else is broken is seen.
 
     Raises:
         ValueError: a name in `exempt` or `only` is no law of this kind.
@@ -133,7 +135,16 @@ def run_checks(
         checks.append(_check(name, laws[name], subject))
         if name in ("shape", "finite") and not checks[-1].passed:
             break
+        if name == "sign" and not checks[-1].passed and _flipped(subject):
+            checks[-1], subject = checks[-1]._replace(message=checks[-1].message + FLIPPED), subject.turned()
     return checks
+
+
+def _flipped(subject: Subject) -> bool:
+    try:
+        return subject.flipped
+    except Exception:  # the law has said how it fails
+        return False
 
 
 def _with_draw(oracle: Oracle) -> Callable[[Any, int], Any]:

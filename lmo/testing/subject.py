@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,15 @@ class Subject:
             if not bool(torch.isfinite(b).all()):
                 raise ContractError(f"the answer has entries that are NaN or infinite, on {name!r}")
         return d
+
+    @property
+    def flipped(self) -> bool:
+        """Whether every answer ascends: ⟨m, d⟩ > 0 on all questions."""
+        return all(bool(self.inner(m, self.ask(m, name)) > 0) for name, m in self.questions())
+
+    def turned(self) -> Subject:
+        """The same with the sign of every answer turned."""
+        return replace(self, answer=lambda m, run: times(-1.0, self.answer(m, run)))
 
     def inner(self, m: Element, d: Element) -> Tensor:
         """⟨m, d⟩."""

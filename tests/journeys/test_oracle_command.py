@@ -126,6 +126,8 @@ def test_the_contract_on_torchs_own_orthogonalisation() -> None:
         assert "a question in torch.float64 is answered in torch.bfloat16" in broken["shape"]
         assert "it maximises" in broken["sign"] and "leaves the unit ball: norm 1.2" in broken["feasible"]
         assert "additive constant in the normalisation" in broken["homogeneous"]
+        assert re.search(r"−⟨m, d⟩ is 0\.9\d* ‖m‖_\*", broken["aligned"]), "of −f"
+        assert re.search(r"0\.2\d* away from the minimisers", broken["distance"]), "of −f"
         assert "modified in place" in broken["untouched, in bfloat16"]
     inexact = {law for law, message in laws("torch.optim", "--inexact", "--dtype", "float32").items() if message}
     assert inexact == {"shape", "sign", "homogeneous", "untouched, in bfloat16"}
@@ -146,6 +148,7 @@ def test_torch_really_overwrites_a_momentum_buffer() -> None:
 def test_the_report_is_printed_law_by_law() -> None:
     said = lmo("oracle", "--callable", "torch.optim", width=200)
     assert said.status == 1 and said.out.startswith("torch-muon as the LMO of Spectral(), asked in float64 at 6×8\n")
+    assert said.out.splitlines()[1].startswith("The sign is flipped throughout: on every question it increases ⟨m, ·⟩")
     marks = re.findall(r"^  (holds|FAILS)  (\w+)", said.out, re.MULTILINE)
     assert len(marks) == len(CALLABLE_LAWS) and marks[0] == ("FAILS", "shape")
     assert said.out.endswith("7 of 11 laws are broken\n")

@@ -14,7 +14,7 @@ from torch import Tensor
 from lmo.balls import Frobenius, LInf, NormBall, Nuclear, Spectral
 from lmo.oracles import Exact, Mixed, NewtonSchulz, Oracle, Perturbed, Promise
 from lmo.oracles.newton_schulz import apply_odd_polynomial
-from lmo.testing import ContractError, check_callable, check_oracle
+from lmo.testing import FLIPPED, ContractError, check_callable, check_oracle, run_checks
 
 # "aol" of NVIDIA-NeMo/Emerging-Optimizers, muon_utils.py since commit 2e15dc5; copied by marin-community/marin #2545
 AOL = [(4.0098, -7.0585, 2.4635), (3.4585, -5.5479, 2.5959), (2.7573, -3.2939, 1.4254), (2.7215, -3.0494, 1.3169)]
@@ -131,6 +131,18 @@ def test_the_defect_is_caught_and_named(defect: Defect) -> None:
     named = [line for line in lines if line.startswith(f"{defect.law}: ")]
     assert len(named) == 1, lines
     assert re.search(defect.cause, named[0]), named[0]
+
+
+def test_a_flipped_sign_hides_nothing_else() -> None:
+    """The only law that −lmo breaks is `sign`; what else a flipped function breaks is said of −f."""
+    for function, ball in ((polar, Spectral()), (top, Nuclear()), (lambda m: -m.sign(), LInf(2))):
+        broken = [c for c in run_checks(lambda m, f=function: -f(m), (4, 6), ball=ball) if not c.passed]
+        assert [c.law for c in broken] == ["sign"] and broken[0].message.endswith(FLIPPED)
+    plain, turned = (run_checks(lambda m, c=c: c * polar(m), (4, 6), ball=Spectral()) for c in (0.8, -0.8))
+    assert [c.law for c in plain if not c.passed] == ["aligned", "distance"]
+    assert [c for c in turned if c.law != "sign"] == [c for c in plain if c.law != "sign"]
+    (mixed,) = run_checks(lambda m: iterate(m, AOL), (4, 6), ball=Spectral(), only=["sign"])
+    assert not mixed.passed and FLIPPED not in mixed.message
 
 
 @pytest.mark.parametrize(("function", "ball"), [(polar, Spectral()), (top, Nuclear()), (lambda m: -m.sign(), LInf(2))])
