@@ -24,6 +24,7 @@ SMALLEST = 1e-8  # below this the rounding bounds of float64 are in the way at u
 STEPS = 14  # classical steps before the singular value decomposition takes over
 SMALLEST_HALF = 1e-3  # … and below this the rounding of the answer, where m is in half precision
 SINGLE = 1e-3  # targets from here on are iterated in float32, unless m is float64; the proof is in float64
+EARLY = 0.05  # targets that one classical step usually proves; smaller ones need two, and a proof costs as much as two
 ROUNDED = 2.0**-4  # the largest excess of ‖d̂‖ that rounding to the dtype of m can leave
 
 
@@ -89,7 +90,7 @@ class Adaptive(Oracle):
                 y = u @ vh
             else:
                 y = apply_odd_polynomial(y, classical(2).table[0])
-            if step < 1:
+            if step < 1 and self.target < EARLY:
                 continue
             rounded, bound, excess = self._prove(g[left], y.double(), dtype, radius)
             better = bound < epsilon[left]

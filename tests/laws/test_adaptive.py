@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import elements
 
+from experiments.oracles.cost import cost
 from lmo import measure
 from lmo.balls import RmsToRms, Scaled, Spectral
 from lmo.oracles import Adaptive, GramNewtonSchulz, MomentTuned, NewtonSchulz, polar_proof
@@ -81,6 +82,15 @@ def test_small_targets_are_met_and_smaller_ones_refused() -> None:
         Adaptive(1e-9)
     with pytest.raises(ValueError, match=r"an answer in torch.bfloat16 is rounded by more than target = 0.0001"):
         Adaptive(1e-4)(torch.ones(2, 2, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize("name", ["flat", "power law 1"])
+def test_a_large_target_is_proved_after_one_classical_step(name: str) -> None:
+    """ε as proved is near its target then; a step more squares it, and is taken only where the target asks for it."""
+    m = with_spectrum(SPECTRA[name])
+    coarse, fine = (float(Adaptive(target)(m)[1].epsilon) for target in (0.1, 0.01))
+    assert 1e-3 < coarse <= 0.1 and fine <= 0.01
+    assert cost(Adaptive(0.1), m).products < cost(Adaptive(0.01), m).products - 2
 
 
 def test_a_proof_per_run_in_the_shape_of_the_batch() -> None:
