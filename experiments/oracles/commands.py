@@ -39,7 +39,7 @@ def oracle(
         typer.Option(
             "--oracle",
             help="NAME, NAME:STEPS, NAME=TARGET, NAME@DTYPE, NAME/SCALE, gram:NAME; for example polar-express:8, "
-            "you@bfloat16, adaptive=0.01. Repeatable.",
+            "you@bfloat16, adaptive=0.01, dion:8, quantised:4. Repeatable.",
         ),
     ] = None,
     shape: Shape = None,

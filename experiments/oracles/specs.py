@@ -12,12 +12,13 @@ from lmo.balls import NormBall, Spectral
 from lmo.balls import catalogue as balls
 from lmo.checks import unknown_name
 from lmo.discover import subclasses_in
-from lmo.oracles import GramNewtonSchulz, NewtonSchulz, Oracle, catalogue, scales
+from lmo.oracles import Exact, GramNewtonSchulz, NewtonSchulz, Oracle, catalogue, scales
 from lmo.polynomials import names, schedule
 from lmo.polynomials.design import designed
 
 DTYPES = {name: getattr(torch, name) for name in ("float64", "float32", "bfloat16", "float16")}
-ALIASES = {"torch": "torch-newton-schulz"}
+ALIASES = {"torch": "torch-newton-schulz", "dion": "low-rank"}
+OF_EXACT = ("quantised", "rounded")  # these wrap another oracle: the exact one
 DESIGNED = "minimax"
 
 
@@ -41,7 +42,8 @@ def parse(text: str) -> Spec:
     """The oracle that a spec stands for.
 
     NAME is a schedule (`jordan`, `classical-2`, …: `NewtonSchulz`, or `GramNewtonSchulz` after `gram:`), `minimax`
-    (designed for [NUMBER, 1], COUNT steps), or an oracle that wraps no other (`exact`, `torch`, `adaptive`, …). COUNT
+    (designed for [NUMBER, 1], COUNT steps), or an oracle that wraps no other (`exact`, `torch`, `adaptive`, …; `dion:3`
+    is `low-rank:3`, `lanczos=0.01` certifies a gap of 0.01), or `OF_EXACT` (`quantised:4`, to 4 bits). COUNT
     and NUMBER are the oracle's first integer and its first real field: `polar-express:8`, `adaptive=0.01`. SCALE is
     what the matrix is divided by (`you/moments`), DTYPE the precision of the iteration (`you@bfloat16`).
 
@@ -59,7 +61,7 @@ def spellable() -> list[str]:
     """The names that a spec may have."""
     plain = {name: kind for name, kind in catalogue().items() if dataclasses.is_dataclass(kind)}
     found = [name for name, kind in plain.items() if set(_needed(kind)) <= {"ball", _first(kind, int)}]
-    return [*names(), DESIGNED, *found, *ALIASES]
+    return [*names(), DESIGNED, *found, *OF_EXACT, *ALIASES]
 
 
 def dtype_called(name: str) -> torch.dtype:
@@ -135,6 +137,8 @@ def _other(parts: _Parts) -> Oracle:
     given = _common(kind, parts, parts.name)
     if "ball" in _needed(kind):
         given["ball"] = Spectral()
+    if name in OF_EXACT:
+        given["oracle"] = Exact(Spectral())
     if parts.steps is not None:
         given[_accepting(kind, int, parts.name, "count")] = parts.steps
     if parts.number is not None:

@@ -24,7 +24,7 @@ from lmo.balls import NormBall
 from lmo.checks import check_integer
 from lmo.momentum import Ema, HeavyBall, Momentum, Nesterov, NoMomentum, Storm
 from lmo.names import unknown_name
-from lmo.oracles import Exact, Oracle, Perturbed, Rounded, Stale
+from lmo.oracles import Exact, Oracle, Perturbed, Quantised, Rounded, Stale
 from lmo.oracles.errors import catalogue as error_models
 
 MOMENTA: dict[str, Momentum] = {
@@ -181,9 +181,9 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     """An oracle for a ball.
 
     `exact`; a controlled error (`shrink`, `inflate`, `mixed`, `random`, `worst`) of size `delta`, a number or a tensor
-    with one per run; `stale:K` (asked every K steps); `rounded` (to bfloat16); or a spec of `lmo oracle` for matrices,
-    with the ball put in: `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`. Or one of the user's own: `file.py:name`
-    or `module:name`, an `Oracle` or a function of the ball that makes one.
+    with one per run; `stale:K` (asked every K steps); or a spec of `lmo oracle`, with the ball put in: `rounded` (to
+    bfloat16), `quantised:4`, `lanczos=0.01`, and for matrices `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`. Or
+    one of the user's own: `file.py:name` or `module:name`, an `Oracle` or a function of the ball that makes one.
 
     Raises:
         DoesNotFit: an oracle that does not answer for this ball. ValueError: no such oracle.
@@ -202,8 +202,6 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
         return Perturbed(Exact(ball), model)
     if text == "exact":
         return Exact(ball)
-    if text == "rounded":
-        return Rounded(Exact(ball))
     if name == "stale":
         if not count.isdecimal() or int(count) < 1:
             raise ValueError(f"`stale` takes every how many steps it is asked, for example stale:5; got {text!r}")
@@ -215,12 +213,14 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
 
 
 def _oracle_names() -> list[str]:
-    return [*error_models(), "exact", "rounded", "stale", *specs.spellable()]
+    return [*error_models(), "stale", *specs.spellable()]
 
 
 def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:
     if oracle.ball == ball:
         return oracle
+    if isinstance(oracle, Quantised | Rounded) and isinstance(oracle.oracle, Exact):
+        return dataclasses.replace(oracle, oracle=Exact(ball))
     if "ball" in getattr(oracle, "__dataclass_fields__", {}):  # the user's own need not be a dataclass
         try:
             return dataclasses.replace(oracle, ball=ball)

@@ -28,6 +28,8 @@ from lmo.oracles import (
     NewtonSchulz,
     Polar,
     PowerIteration,
+    Quantised,
+    Rounded,
     TorchNewtonSchulz,
 )
 from lmo.oracles.scales import MomentBound, Schatten4
@@ -63,6 +65,10 @@ SPECS = {
     "polar": Polar(),
     "polar=1e-6": Polar(1e-6),
     "power-iteration:7": PowerIteration(7),
+    "dion:3": LowRank(3),
+    "quantised": Quantised(Exact(Spectral())),
+    "quantised:4": Quantised(Exact(Spectral()), 4),
+    "rounded@float16": Rounded(Exact(Spectral()), torch.float16),
 }
 
 
@@ -73,7 +79,7 @@ def test_a_spec_stands_for_its_oracle(text: str) -> None:
 
 def test_every_name_that_is_offered_is_an_oracle() -> None:
     for name in spellable():
-        more = {"minimax": ":3=0.01", "low-rank": ":2", "randomised-svd": ":2"}.get(name, "")
+        more = {"minimax": ":3=0.01", "low-rank": ":2", "dion": ":2", "randomised-svd": ":2"}.get(name, "")
         assert parse(name + more).oracle(matrix(3, 4), draw=Draw(0, 0))[0].shape == (3, 4)
 
 

@@ -19,8 +19,9 @@ from experiments.sweeps.engine import run_sweep
 from experiments.sweeps.growth import growth
 from experiments.sweeps.plan import LABELS, NUMBERS, chunk_runs, plan
 from experiments.sweeps.specification import Sweep, load, of_table
-from lmo.balls import LInf
+from lmo.balls import L1, LInf, MaxColumn, MaxRow, NormBall, Nuclear
 from lmo.method import Method
+from lmo.oracles import Exact, Lanczos, Quantised, Rounded
 from lmo.randomness import Draw
 
 SMALL: dict[str, Any] = {
@@ -123,6 +124,15 @@ def test_a_run_that_leaves_the_finite_numbers_ends_alone(tmp_path: Path) -> None
     assert ended.any() and lost[ended].all() and np.isinf(data["min_gradient_norm"].values[ended]).all()
     alone = computed(tmp_path / "alone", **(fields | {"step_size": 0.02}))
     xr.testing.assert_identical(data.isel(run=~lost).drop_attrs(), alone.drop_attrs())
+
+
+@pytest.mark.parametrize("ball", [LInf(1), L1(1), MaxRow(), MaxColumn()], ids=str)
+def test_what_wraps_the_exact_oracle_is_named_for_every_ball(ball: NormBall) -> None:
+    assert catalogue.oracle_called("quantised:4", ball) == Quantised(Exact(ball), 4)
+    assert catalogue.oracle_called("rounded", ball) == Rounded(Exact(ball))
+    assert catalogue.oracle_called("lanczos=0.01", Nuclear()) == Lanczos(target=0.01)
+    with pytest.raises(catalogue.DoesNotFit):
+        catalogue.oracle_called("dion:3", ball)
 
 
 def test_an_error_says_in_which_chunk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
