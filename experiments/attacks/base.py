@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.refutation.candidates import LARGEST_ERROR, Candidates
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.target import Target
 
 
@@ -20,6 +21,7 @@ class Attack:
     name: ClassVar[str]
     says: ClassVar[str]
     small: ClassVar[bool] = True  # its instances are `Candidates`, of one of the target's balls
+    long: ClassVar[bool] = False  # whether it is for runs longer than all others have time for
 
     def applies(self, target: Target) -> bool:
         """Whether it has instances for this claim."""
@@ -29,9 +31,14 @@ class Attack:
         """Whether it has instances of so many steps."""
         return True
 
-    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+    def attempt(
+        self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
+    ) -> dict[str, Any] | None:
         """For attacks that run something else than small instances: one attempt of about `steps` steps, as the record
-        of a case (the fields of `refutation.case.Case` but `claim` and `attack`, and "violates"), or None."""
+        of a case (the fields of `refutation.case.Case` but `claim` and `attack`, and "violates"), or None.
+
+        What violates nothing needs "runs", "ratio" and "violates" alone. It stops at `end`, with `OutOfTime` or less.
+        """
         return None
 
     def propose(

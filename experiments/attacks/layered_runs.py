@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.attacks.base import Attack
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.problem_case import measure, problem_of
 from experiments.refutation.target import Target
 from experiments.settings import by_layer, entries, known_constants, setting
@@ -31,7 +32,9 @@ class LayeredRuns(Attack):
     def fits(self, steps: int) -> bool:
         return steps <= _MOST_STEPS
 
-    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+    def attempt(
+        self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
+    ) -> dict[str, Any] | None:
         """One random network with what was measured on it."""
         layers, size = int(rng.integers(1, 4)), int(rng.integers(1, 4))
         factor = rng.random((layers, layers + 1)) * np.exp(rng.normal(size=(layers, 1)))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import numpy as np
 
 from experiments.attacks.base import Attack
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.dress import schedules
 from experiments.refutation.problem_case import measure, problem_of
 from experiments.refutation.target import Target
 from experiments.settings import by_layer, entries, known_constants, setting
 
 _SEEDS, _MANY_SEEDS, _MOST_STEPS = 8, 2000, 200
+_AT_A_TIME = 100  # seeds that cost about as much again as the first few
 
 
 class ProblemRuns(Attack):
@@ -31,14 +34,19 @@ class ProblemRuns(Attack):
     def fits(self, steps: int) -> bool:
         return steps <= _MOST_STEPS
 
-    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+    def attempt(
+        self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
+    ) -> dict[str, Any] | None:
         """One random setting with what was measured in it; None where the claim is not about it."""
         record = random_setting(target, rng, steps)
         if record is None:
             return None
+        begin = time.monotonic()
         found = measure(record, target, _SEEDS if target.stochastic else 1, int(rng.integers(2**20)))
         if target.stochastic and found["measured"] > found["bound"]:
-            found = measure(record, target, _MANY_SEEDS, int(rng.integers(2**20)))
+            affordable = _AT_A_TIME * (0.7 * end.left / (time.monotonic() - begin) - 1)
+            seeds = int(min(_MANY_SEEDS, affordable))
+            found = measure(record, target, seeds, int(rng.integers(2**20))) if seeds > _SEEDS else found
         return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.attacks.base import Attack
 from experiments.refutation.candidates import LARGEST_ERROR
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.target import Target
 from experiments.refutation.worst_case import (
     Rows,
@@ -44,13 +45,15 @@ class WorstCaseRuns(Attack):
     def fits(self, steps: int) -> bool:
         return steps <= _MOST_STEPS
 
-    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+    def attempt(
+        self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
+    ) -> dict[str, Any] | None:
         """One construction at many δ, or one ascent: the worst run of it, and a smaller one if that refutes."""
         norm = norms_of(target)[0]
         if norm == "linf" and steps in _ASCENT_STEPS and rng.random() < _ASCENT_SHARE:
-            return _climbed(target, rng, steps, norm)
+            return _climbed(target, rng, steps, norm, end)
         found = _constructed(target, rng, steps, norm)
-        return found if found is None else smaller(measure(found, target), target) | {"runs": _ROWS}
+        return found if found is None else smaller(measure(found, target), target, end) | {"runs": _ROWS}
 
 
 def _constructed(target: Target, rng: np.random.Generator, steps: int, norm: str) -> dict[str, Any] | None:
@@ -85,11 +88,11 @@ def _drawn(target: Target, rng: np.random.Generator, steps: int, size: int) -> R
     return Rows(delta, scale, step if "step_size" in target.free else None)
 
 
-def _climbed(target: Target, rng: np.random.Generator, steps: int, norm: str) -> dict[str, Any] | None:
+def _climbed(target: Target, rng: np.random.Generator, steps: int, norm: str, end: Deadline) -> dict[str, Any] | None:
     rows = _drawn(target, rng, steps, 1)
     if not np.isfinite(bounds_at(target, constants(target, steps, rows))[0]):
         return None
     given = {name: float(np.ravel(value)[0]) for name, value in played_with(target, steps, rows).items()}
-    clock = Clock(_ASCENT_SECONDS, silent)
+    clock = Clock(max(min(_ASCENT_SECONDS, end.left), 0.01), silent)
     found = climb(given, target.rules.over == "minimum", clock, int(rng.integers(2**20)))
     return measure(instance_of(rows, 0, search=Ascent.name, norm=norm, steps=steps, found=found), target)

@@ -27,7 +27,10 @@ def refute(
         str | None, typer.Option(help="With --bound: the γ at which it is claimed, if the bound has none.")
     ] = None,
     alpha: Annotated[str | None, typer.Option(help="With --bound: the same for α.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long to try.")] = 60.0,
+    seconds: Annotated[
+        float,
+        typer.Option(help="How long to try. Shrinking and rerunning a counterexample may take half as long again."),
+    ] = 60.0,
     seed: Annotated[int, typer.Option(help="Of all random choices; another one tries other instances.")] = 0,
     out: Annotated[Path, typer.Option(help="Where a counterexample is written.")] = Path("out/refute/case.json"),
     as_json: Json = False,

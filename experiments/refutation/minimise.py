@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.deadline import Deadline, OutOfTime
 from experiments.refutation.fairness import allowed, repaired
 from experiments.refutation.score import score
 from experiments.refutation.search import Found, Search, attacks_on
@@ -20,42 +20,49 @@ _BATCHES = 3  # of every attack at every smaller number of steps
 
 
 def minimise(state: Search, seconds: float) -> Found:
-    """The smallest instance found that still violates; `state.violation` must be one."""
+    """The smallest instance found in that time that still violates; `state.violation` must be one."""
     assert state.violation is not None
-    fewest = _fewer_steps(state, state.violation, seconds)
+    state.end, state.too_long = Deadline.after(seconds), {}
+    state.longest_confirmation = seconds / 10
+    fewest = _fewer_steps(state, state.violation, Deadline.after(0.7 * seconds))
     return _rounder(state, _fewer_coordinates(state, _shorter_script(fewest)))
 
 
-def _fewer_steps(state: Search, found: Found, seconds: float) -> Found:
+def _fewer_steps(state: Search, found: Found, end: Deadline) -> Found:
     """Searches again with 1, 2, 3 … steps, for a part of the time."""
-    end = time.monotonic() + seconds
     for steps in range(1, found.instance.steps):
         for _ in range(_BATCHES):
             for attack in attacks_on(state.target):
-                if time.monotonic() > end:
+                if end.left < 0:
                     return found
                 state.violation = None
                 if attack.fits(steps):
                     state.attempt(attack, steps)
                 smaller: Found | None = state.violation
                 if smaller is not None and smaller.instance.steps < found.instance.steps:
-                    return _fewer_steps(state, smaller, end - time.monotonic())
+                    return _fewer_steps(state, smaller, end)
     return found
 
 
 def _retried(state: Search, found: Found, instance: Candidates) -> Found | None:
-    """The changed instance as a finding, None where it no longer violates."""
+    """The changed instance as a finding, None where it no longer violates, or where the time is over."""
+    if state.end.left < 0:
+        return None
     try:
         instance = repaired(at_tuning(instance, state.target), state.target)
     except ValueError:
         return None
     if not allowed(instance, state.target)[0]:
         return None
-    if found.scored.exact:
-        scored = score(instance, state.target)
-        changed = Found(found.attack, instance, scored, found.runs, found.seed)
-    else:
-        changed = state.confirm(Found(found.attack, instance, found.scored, found.runs, found.seed))
+    try:
+        if found.scored.exact:
+            scored = score(instance, state.target, end=state.end)
+            changed = Found(found.attack, instance, scored, found.runs, found.seed)
+        else:
+            same = Found(found.attack, instance, found.scored, found.runs, found.seed)
+            changed = state.confirm(same, found.runs)
+    except OutOfTime:
+        return None
     return changed if bool(changed.scored.violates()[0]) else None
 
 

@@ -19,7 +19,7 @@ from experiments.refutation.search import Search, search
 from experiments.refutation.show import show_case
 from experiments.refutation.target import Target, target
 
-MINIMISING = 0.5  # seconds spent on a smaller counterexample, at most this times the search's budget
+MINIMISING, LONGEST = 0.3, 20.0  # for a smaller counterexample: this times the search's seconds, at most so many
 
 
 def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: bool, console: Console) -> int:
@@ -33,7 +33,7 @@ def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: 
         case = case_of_record(state.record, aim) if state.record is not None else None
         if state.violation is not None:
             bar.update(task, description="looking for a smaller counterexample")
-            case = smallest(state, min(MINIMISING * seconds, 20.0))
+            case = smallest(state, min(MINIMISING * seconds, LONGEST))
         bar.update(task, description="done", completed=1.0)
     failed = [check.name for check in theorem.check() if not check.passed] if theorem.label != "claim" else None
     if case is not None:

@@ -11,6 +11,7 @@ from bounds import evaluate
 from experiments.refutation import shapes
 from experiments.refutation.candidates import Candidates
 from experiments.refutation.constants import numbers_of
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.fairness import allowed
 from experiments.refutation.quantities import PLAIN, rates
 from experiments.refutation.simulate import Outcome, Rules, simulate
@@ -49,7 +50,10 @@ class Scored:
         return self.measured - self.uncertainty > self.bound * (1 + SLACK)
 
 
-def score(c: Candidates, target: Target, runs: int = SEARCH_RUNS, seed: int = 0, error: float = TABLE_ERROR) -> Scored:
+def score(
+    c: Candidates, target: Target, runs: int = SEARCH_RUNS, seed: int = 0, error: float = TABLE_ERROR,
+    end: Deadline = NEVER,
+) -> Scored:  # fmt: skip
     """Runs the instances and compares them with the claim; forbidden ones and those without a bound score 0.
 
     error: the chance that `uncertainty` is too small, for each instance whose expectation is not summed up exactly.
@@ -59,7 +63,7 @@ def score(c: Candidates, target: Target, runs: int = SEARCH_RUNS, seed: int = 0,
     if fine.any():
         bound[fine] = _bounds(c.rows(fine), target)
     with np.errstate(over="ignore", invalid="ignore"):
-        outcome = simulate(c, target.rules, runs, seed)
+        outcome = simulate(c, target.rules, runs, seed, end)
     measured = np.where(np.isfinite(outcome.mean()), outcome.mean(), 0.0)
     exact = outcome.weights is not None
     width = np.zeros(c.size) if exact else bernstein(outcome, largest_metric(c, target.rules), error)

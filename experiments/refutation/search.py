@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 
 from experiments.attacks import Attack, catalogue
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.deadline import NEVER, Deadline, OutOfTime
 from experiments.refutation.dress import dressed
 from experiments.refutation.score import CONFIRM_RUNS, SEARCH_RUNS, Scored, score
 from experiments.refutation.settle import settle
@@ -18,9 +20,14 @@ from experiments.refutation.simulate import MOST_PATHS, bits_needed
 from experiments.refutation.target import Target
 from experiments.verdict import TABLE_ERROR
 
-LADDER = (1, 2, 3, 4, 6, 10, 20, 60, 200, 1000, 5000, 20_000)
+LADDER = (1, 2, 3, 4, 6, 10, 20, 60, 200, 1000, 5000, 20_000, 100_000)
+_MOST_STEPS, _MOST_STEPS_DRAWN = 20_000, 2000  # of attacks that are not for long runs; under noise
 _NUMBERS = 1_000_000  # of instances × runs × steps × coordinates in one batch
 _POOL = 8
+_BATCH, _CONFIRMATION = 0.25, 0.1  # of the time that is left: the longest batch; of all: the longest confirmation
+_STEPS_A_SECOND, _CHEAP_STEPS = 1000, 200  # of runs that are for many; up to so many cost about the same
+_OFTEN, _LONG_BATCHES = 200, 3  # steps of every turn; batches in which an attack for long runs finds its way
+_FEWEST_RUNS = 200  # fewer confirm nothing
 Tick = Callable[[str, float], None]  # (what is being done, fraction of the time that is gone)
 
 
@@ -50,7 +57,10 @@ class Effort:
 
 @dataclass
 class Search:
-    """The state of an attack on one claim. `violation` is what refutes it, `best` the tightest instance."""
+    """The state of an attack on one claim. `violation` is what refutes it, `best` the tightest instance.
+
+    end: when it stops, whatever is being done. longest_confirmation: in seconds.
+    """
 
     target: Target
     seed: int
@@ -61,6 +71,10 @@ class Search:
     efforts: dict[str, Effort] = field(default_factory=dict)
     by_steps: dict[int, float] = field(default_factory=dict)  # the largest ratio seen with so many steps
     confirmations: int = 0
+    end: Deadline = NEVER
+    longest_confirmation: float = math.inf
+    took: dict[str, tuple[int, float]] = field(default_factory=dict)  # steps and seconds of every attack's last batch
+    too_long: dict[str, int] = field(default_factory=dict)  # steps at which a batch did not come to its end
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,10 +99,26 @@ class Search:
         effort.ratio = max(effort.ratio, ratio)
         self.by_steps[steps] = max(self.by_steps.get(steps, 0.0), ratio)
 
+    def affordable(self, attack: Attack, steps: int) -> bool:
+        """Whether a batch is likely to end in time: it takes as long as the last one, or in proportion to the steps."""
+        before, seconds = self.took.get(attack.name, (steps, 0.0))
+        likely = seconds * max(1.0, steps / max(before, _CHEAP_STEPS))
+        return steps < self.too_long.get(attack.name, steps + 1) and likely < self.end.left
+
     def attempt(self, attack: Attack, steps: int) -> None:
-        """One batch of one attack."""
+        """One batch of one attack, if there is time for it."""
+        if not self.affordable(attack, steps):
+            return
+        begin = time.monotonic()
         try:
-            record = attack.attempt(self.target, self.rng, steps)
+            self._attempt(attack, steps, self.end.sooner(_BATCH * self.end.left))
+        except OutOfTime:
+            self.too_long[attack.name] = steps
+        self.took[attack.name] = steps, time.monotonic() - begin
+
+    def _attempt(self, attack: Attack, steps: int, end: Deadline) -> None:
+        try:
+            record = attack.attempt(self.target, self.rng, steps, end)
         except ValueError:  # parameters at which the claim or a run is no number
             record = None
         if record is not None:
@@ -108,27 +138,23 @@ class Search:
             instances = settle(dressed(proposed, self.target, self.rng), self.target, self.rng)
         except ValueError:  # a tuning that is no number there
             return
-        scored = score(instances, self.target, runs, int(self.rng.integers(2**31)))
+        begin = time.monotonic()
+        scored = score(instances, self.target, runs, int(self.rng.integers(2**31)), end=end)
+        per_run = (time.monotonic() - begin) / (instances.size * runs)  # more than that of a larger batch
         effort = self.efforts.setdefault(attack.name, Effort())
         paths = 2 ** bits_needed(instances, self.target.rules) if self.target.stochastic else runs
         effort.runs += instances.size * (paths if paths <= MOST_PATHS else runs)
         order = np.argsort(-scored.ratio)
         for i in order[:2]:
-            self._consider(attack, instances.rows([int(i)]), scored, int(i), effort)
+            self._consider(attack, instances.rows([int(i)]), scored.row(int(i)), effort, per_run)
 
-    def _consider(self, attack: Attack, one: Candidates, scored: Scored, i: int, effort: Effort) -> None:
-        row = Scored(
-            scored.measured[[i]],
-            scored.uncertainty[[i]],
-            scored.bound[[i]],
-            scored.exact,
-            np.ravel(scored.rounding)[[i]],
-        )
-        found = Found(attack.name, one, row, SEARCH_RUNS, 0)
-        if not scored.exact and self._promising(found):
-            found = self.confirm(found)
-        elif not scored.exact:
-            return
+    def _consider(self, attack: Attack, one: Candidates, scored: Scored, effort: Effort, per_run: float) -> None:
+        found = Found(attack.name, one, scored, SEARCH_RUNS, 0)
+        if not scored.exact:
+            most = min(self.longest_confirmation, 0.8 * self.end.left) / per_run
+            if most < _FEWEST_RUNS or not self._promising(found):
+                return
+            found = self.confirm(found, int(min(most, CONFIRM_RUNS)))
         self._saw(effort, one.steps, found.ratio)
         if self.best is None or found.ratio > self.best.ratio:
             self.best = found
@@ -140,13 +166,16 @@ class Search:
         """Whether few runs look so good that many are spent: above the bound, or above the best so far."""
         return found.ratio > 1 or self.best is None or found.ratio > self.best.ratio
 
-    def confirm(self, found: Found) -> Found:
-        """The instance on fresh noise; all confirmations of a search together err with probability TABLE_ERROR."""
+    def confirm(self, found: Found, most: int = CONFIRM_RUNS) -> Found:
+        """The instance on fresh noise, in `most` runs or less; `OutOfTime` where that does not end in time.
+
+        All confirmations of a search together err with probability TABLE_ERROR.
+        """
         self.confirmations += 1
         n, steps = self.confirmations, found.instance.steps
         seed = int(self.rng.integers(2**31))
-        runs = int(np.clip(20_000_000 / steps, 2000, CONFIRM_RUNS))
-        scored = score(found.instance, self.target, runs, seed, TABLE_ERROR / (n * (n + 1)))
+        runs = min(int(np.clip(20_000_000 / steps, 2000, CONFIRM_RUNS)), most)
+        scored = score(found.instance, self.target, runs, seed, TABLE_ERROR / (n * (n + 1)), self.end)
         return Found(found.attack, found.instance, scored, runs, seed)
 
     def _keep(self, found: Found) -> None:
@@ -165,28 +194,36 @@ def attacks_on(target: Target) -> list[Attack]:
     return [attack for attack in usable if attack.applies(target)]
 
 
-def ladder(target: Target, seconds: float) -> Iterator[int]:
-    """Numbers of steps, for ever; large ones as far as the time allows, and less often."""
-    most = min(2000.0 if target.stochastic else 20_000.0, (60 if target.stochastic else 500) * seconds)
-    usable = [k for k in LADDER if k <= max(most, 60)]
+def _most_steps(target: Target, seconds: float) -> float:
+    """Of attacks that are not for long runs."""
+    most, each_second = (_MOST_STEPS_DRAWN, 60) if target.stochastic else (_MOST_STEPS, 500)
+    return max(min(most, each_second * seconds), 60)
+
+
+def turns(attacks: list[Attack], target: Target, seconds: float) -> Iterator[tuple[Attack, int]]:
+    """Attacks and numbers of steps, for ever; large ones as far as the time allows, and less often."""
+    most = _most_steps(target, seconds)
+    usable = [k for k in LADDER if k <= max(most, _STEPS_A_SECOND * seconds)]
     turn = 0
     while True:
         for k in usable:
-            if k <= 200 or turn % 3 == 0:
-                yield k
+            rare = k > _OFTEN and turn % 3 > 0
+            for attack in attacks:
+                if attack.long and attack.fits(k) and (k < LADDER[-1] or not rare):
+                    yield from [(attack, k)] * _LONG_BATCHES
+                elif not attack.long and attack.fits(k) and k <= most and not rare:
+                    yield attack, k
         turn += 1
 
 
 def search(target: Target, seconds: float, seed: int = 0, tick: Tick = lambda what, done: None) -> Search:
     """Attacks the claim until it is refuted or the time is over."""
-    state, attacks = Search(target, seed), attacks_on(target)
     begin = time.monotonic()
-    for steps in ladder(target, seconds):
-        for attack in attacks:
-            gone = (time.monotonic() - begin) / seconds
-            if gone >= 1 or state.refuted:
-                return state
-            tick(f"{attack.name}, K = {steps}: {state.tightest:.4f} of the bound reached", gone)
-            if attack.fits(steps):
-                state.attempt(attack, steps)
-    raise AssertionError("the ladder has no end")
+    state = Search(target, seed, end=Deadline(begin + seconds), longest_confirmation=_CONFIRMATION * seconds)
+    for attack, steps in turns(attacks_on(target), target, seconds):
+        gone = (time.monotonic() - begin) / seconds
+        if gone >= 1 or state.refuted:
+            return state
+        tick(f"{attack.name}, K = {steps}: {state.tightest:.4f} of the bound reached", gone)
+        state.attempt(attack, steps)
+    raise AssertionError("the turns have no end")

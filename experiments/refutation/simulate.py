@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from experiments.refutation import shapes
 from experiments.refutation.candidates import Candidates
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.gauge import Gauge
 from experiments.refutation.quantities import PLAIN, looks_ahead, quantity
 from lmo.randomness import Draw
@@ -86,22 +87,28 @@ def every_path(c: Candidates, rules: Rules) -> tuple[Luck, np.ndarray]:
     return (lambda step, odds: table[None, :, step]), weights
 
 
-def simulate(c: Candidates, rules: Rules, runs: int, seed: int) -> Outcome:
-    """The claim's metric on every instance; noise is summed up exactly where it has few outcomes, else drawn."""
+def simulate(c: Candidates, rules: Rules, runs: int, seed: int, end: Deadline = NEVER) -> Outcome:
+    """The claim's metric on every instance; noise is summed up exactly where it has few outcomes, else drawn.
+
+    `OutOfTime` where that takes longer than to `end`.
+    """
     if not (c.spread.any() or c.first_spread.any() or c.relative.any()):
-        return _run(c, rules, None, np.ones((c.size, 1)), 1)
+        return _run(c, rules, None, np.ones((c.size, 1)), 1, end)
     if 2 ** bits_needed(c, rules) <= MOST_PATHS:
         luck, weights = every_path(c, rules)
-        return _run(c, rules, luck, weights, weights.shape[1])
-    return _run(c, rules, drawn(runs, c.dimensions, seed), None, runs)
+        return _run(c, rules, luck, weights, weights.shape[1], end)
+    return _run(c, rules, drawn(runs, c.dimensions, seed), None, runs, end)
 
 
-def _run(c: Candidates, rules: Rules, luck: Luck | None, weights: np.ndarray | None, runs: int) -> Outcome:
+def _run(
+    c: Candidates, rules: Rules, luck: Luck | None, weights: np.ndarray | None, runs: int, end: Deadline
+) -> Outcome:
     x = np.repeat(c.start[:, None], runs, 1)
     buffer: np.ndarray | None = None
     before: np.ndarray | None = None
     gauge = Gauge(c, rules.of_step, x)
     for k in range(c.steps):
+        end.check()
         gradient = shapes.gradient(c, x)
         if k == c.steps - 1 and not rules.to_the_end:
             gauge.add(x, gradient, _step(c, rules, k, None), None)

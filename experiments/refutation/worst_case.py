@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bounds.assumptions import Setting
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.quantities import PLAIN
 from experiments.refutation.target import Target
 from experiments.verdict import SLACK
@@ -124,12 +125,15 @@ def measure(instance: Mapping[str, Any], target: Target) -> dict[str, Any]:
     }
 
 
-def smaller(record: Mapping[str, Any], target: Target) -> dict[str, Any]:
-    """The record with fewer steps, a rounder δ and a rounder step, as far as it violates the claim still."""
+def smaller(record: Mapping[str, Any], target: Target, end: Deadline = NEVER) -> dict[str, Any]:
+    """The record with fewer steps, a rounder δ and a rounder step, as far as it violates the claim still, and as
+    the time allows."""
     best = dict(record)
 
     def kept(**changes: Any) -> bool:
         nonlocal best
+        if end.left < 0:
+            return False
         try:
             tried = measure(best["instance"] | changes, target)
         except ValueError:  # there is no such construction
