@@ -14,6 +14,7 @@ import bounds
 from bounds.assumptions import Describes, StartInside
 from bounds.symbols import alpha, gamma
 from experiments.expressions import parse, write
+from experiments.refutation.adapted import ADAPTED
 from experiments.refutation.candidates import Candidates, defaults
 from experiments.refutation.constants import numbers_of
 from experiments.refutation.problem_case import PROBLEM
@@ -25,7 +26,7 @@ from experiments.refutation.worst_case import WORST
 from lmo.names import unknown_name
 
 SMALL = "small instance"
-KINDS = (SMALL, PROBLEM, WORST, PROGRAMME)
+KINDS = (SMALL, PROBLEM, WORST, PROGRAMME, ADAPTED)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from bounds import evaluate
 from experiments.expressions import parse
 from experiments.refutation import plain
+from experiments.refutation.adapted import ADAPTED
 from experiments.refutation.case import Case, instance_of, target_of
 from experiments.refutation.plain_rules import broken_rules, constants_of
 from experiments.refutation.problem_case import PROBLEM
@@ -45,7 +46,7 @@ class Replay:
 def replay(case: Case) -> Replay:
     """Runs the case again; `ValueError` where it is damaged."""
     try:
-        if case.kind in (PROBLEM, WORST, PROGRAMME):
+        if case.kind in (PROBLEM, WORST, PROGRAMME, ADAPTED):
             return _framework_again(case)
         one, claim = plain.completed(case.instance), case.claim
         constants = constants_of(one, claim)
@@ -64,12 +65,14 @@ def replay(case: Case) -> Replay:
 
 
 def _framework_again(case: Case) -> Replay:
-    """A run of one of the problems, of a worst case or of what a programme found, by the framework."""
-    from experiments.refutation import problem_case, programme_case, worst_case
+    """A run by what measured it: one of the problems, a worst case, what a programme found, or adapted noise."""
+    from experiments.refutation import adapted, problem_case, programme_case, worst_case
 
     target = target_of(case.claim)
     if case.kind in (WORST, PROGRAMME):
         again = (worst_case if case.kind == WORST else programme_case).measure(case.instance, target)
+    elif case.kind == ADAPTED:
+        again = adapted.measure(case.instance, target, case.runs, case.seed)
     else:
         again = problem_case.measure(case.instance, target, case.runs, case.seed)
     return Replay(again["constants"], again["measured"], again["uncertainty"], again["bound"], [])

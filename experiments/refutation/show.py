@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments.refutation.adapted import ADAPTED
 from experiments.refutation.case import SMALL, Case
 from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.programme_case import PROGRAMME
@@ -17,7 +18,7 @@ _MOST_STEPS = 8  # gradient norms that are printed
 
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
-    words = {SMALL: _small, PROBLEM: _problem, WORST: _worst, PROGRAMME: _programme}[case.kind]
+    words = {SMALL: _small, PROBLEM: _problem, WORST: _worst, PROGRAMME: _programme, ADAPTED: _adapted}[case.kind]
     lines = [f"  {case.claim['bound']}", *words(case.instance)]
     lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
     how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
@@ -55,6 +56,15 @@ def _programme(one: dict[str, Any]) -> list[str]:
     return [
         f"  convex function through {count} points in {dimensions} dimension(s), from a semidefinite programme, ℓ2",
         f"  x_0 = {_list(one['start'])}, {answers}, K = {one['steps']}",
+    ]
+
+
+def _adapted(one: dict[str, Any]) -> list[str]:
+    answers = f"answers {one['low']:g} long where they go down, {one['high']:g} where they go up"
+    return [
+        f"  Huber function of one coordinate, curvature {one['curvature']:g}, slopes cut at ±{one['slope']:g}",
+        f"  x_0 = {one['start']:g}, K = {one['steps']}, {answers}",
+        f"  noise that reads the momentum (experiments/regime/unlucky.py), standard deviation {one['noise_std']:g}",
     ]
 
 
