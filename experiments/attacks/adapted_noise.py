@@ -18,6 +18,7 @@ _FEWEST, _MOST = 512, 16_384  # runs of a confirmation
 _WIDTH = 150.0  # the width is about this much of the largest gradient, over the runs
 _KEPT = 4  # instances of each number of steps, from which others are made
 _AT_A_TIME = 700  # numbers that cost as much as the call of a numpy function
+_COPIES = (1.0, 1.0, 16.0)
 _CHANGED = ("curvature", "slope", "noise_std", "step_size", "alpha")
 _HOVERS = 0.7  # in units of σ√α: the gradient that greedy noise keeps up
 
@@ -90,7 +91,8 @@ def _drawn(target: Target, rng: np.random.Generator, steps: int) -> Slopes:
     slope = log_uniform(rng, 0.5, 1.5, size) * _hovers(alpha, low, high)
     way = slope * step * log_uniform(rng, 0.1, np.sqrt(steps), size) * rng.choice([0.0, 1.0], size)
     wanted = slope**2 / 2 + way
-    slopes = Slopes(one, slope, slope, one, low, high, step, alpha)
+    copies = one if "l-inf" not in target.balls else rng.choice(_COPIES, size)
+    slopes = Slopes(one, slope, slope, one, low, high, step, alpha, copies)
     if not _all_free(target):  # what is tuned depends on Δ: Δ comes first, and the slope is fitted to it
         wanted = log_uniform(rng, 0.01 / steps, 100 * steps, size)
         with np.errstate(all="ignore"):

@@ -1,6 +1,7 @@
 """One coordinate on a slope under noise that reads the momentum, as plain data under a claim, and what it measures.
 
 f is a Huber function of one coordinate, its slopes cut at ±G: Δ and L are exact, and no gradient is larger than G.
+Copies of it in ℓ∞, all with the same noise, are one coordinate with another ρ: claims that have ρ wrong.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Slopes(NamedTuple):
     high: np.ndarray
     step_size: np.ndarray
     alpha: np.ndarray
+    copies: np.ndarray
 
     @property
     def size(self) -> int:
@@ -62,7 +64,7 @@ def about(target: Target) -> bool:
 
 
 def gap(one: Slopes) -> np.ndarray:
-    """f(x_0) − inf f, (N,)."""
+    """f(x_0) − inf f of one coordinate, (N,)."""
     end = one.slope / one.curvature  # of the parabola
     inside = one.curvature * one.start**2 / 2
     return np.where(one.start <= end, inside, one.slope * (one.start - end / 2))
@@ -70,8 +72,9 @@ def gap(one: Slopes) -> np.ndarray:
 
 def constants(one: Slopes, target: Target, steps: int) -> dict[str, np.ndarray]:
     """All that the claim may need, arrays (N,); step_size and alpha as it tunes them where it does."""
-    numbers = {"initial_gap": gap(one), "smoothness": one.curvature, "noise_std": one.noise_std}
-    numbers |= {"steps": np.full(one.size, float(steps)), "norm_ratio": np.ones(one.size)}
+    ratio = np.sqrt(one.copies)
+    numbers = {"initial_gap": one.copies * gap(one), "smoothness": one.copies * one.curvature}
+    numbers |= {"noise_std": ratio * one.noise_std, "norm_ratio": ratio, "steps": np.full(one.size, float(steps))}
     if target.errors == "additive":
         numbers["delta"] = np.maximum(one.high - 1, 1 - one.low)
     elif target.errors == "pair":
@@ -94,9 +97,9 @@ def bounds_at(target: Target, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def play(one: Slopes, rules: Rules, steps: int, runs: int, seed: int, end: Deadline = NEVER) -> np.ndarray:
-    """The average |f′(x_k)| of every run, (N, runs)."""
+    """The average ‖∇f(x_k)‖_* of every run, (N, runs)."""
     runs_of_each = np.ones((1, runs))  # whole arrays are faster than those that broadcast
-    curvature, slope, start, sigma, low, high, step, alpha = (values[:, None] * runs_of_each for values in one)
+    curvature, slope, start, sigma, low, high, step, alpha, _ = (values[:, None] * runs_of_each for values in one)
     source = np.random.default_rng([seed, 20260801])
     x, total = start, np.zeros((one.size, runs))
     buffer, luck = np.zeros_like(x), np.zeros((0, *x.shape))
@@ -118,7 +121,7 @@ def play(one: Slopes, rules: Rules, steps: int, runs: int, seed: int, end: Deadl
             replaced = k == 0 and rules.start == "first gradient"
             buffer = fresh if replaced else buffer + alpha * (fresh - buffer)
         x = x - step * down * np.where(fed < 0, -high, low)
-    return np.asarray(total / steps)
+    return np.asarray(total / steps * one.copies[:, None])
 
 
 def _weights(rules: Rules, alpha: np.ndarray, first: bool) -> tuple[np.ndarray | float, np.ndarray | float]:
@@ -142,7 +145,8 @@ def measure(instance: Mapping[str, Any], target: Target, runs: int, seed: int, e
     one = one._replace(step_size=numbers["step_size"], alpha=numbers["alpha"])
     metric = play(one, target.rules, steps, runs, seed, end)
     measured = float(metric.mean())
-    width = float(bernstein(Outcome(metric, None), one.slope, SHARE)[0]) + _ROUNDING * float(one.slope[0])
+    largest = one.copies * one.slope
+    width = float(bernstein(Outcome(metric, None), largest, SHARE)[0]) + _ROUNDING * float(largest[0])
     return {
         "kind": ADAPTED,
         "instance": instance_of(one, 0, steps),
@@ -175,6 +179,8 @@ def _read(instance: Mapping[str, Any], target: Target) -> Slopes:
             raise ValueError(f"`{name}` of the case must be above 0, got {values[name][0]:g}")
     if one.alpha[0] > 1 or one.high[0] < one.low[0]:
         raise ValueError("the case needs alpha <= 1 and answers uphill that are no shorter than those downhill")
+    if one.copies[0] < 1 or one.copies[0] % 1 or (one.copies[0] > 1 and "l-inf" not in target.balls):
+        raise ValueError(f"the claim is not about {one.copies[0]:g} copies of a coordinate")
     if target.errors == "none" and not one.low[0] == one.high[0] == 1:
         raise ValueError("the claim has no error in it, but the answers of the case err")
     return one

@@ -23,7 +23,7 @@ def minimise(state: Search, seconds: float) -> Found:
     """The smallest instance found in that time that still violates; `state.violation` must be one."""
     assert state.violation is not None
     state.end, state.too_long = Deadline.after(seconds), {}
-    state.longest_confirmation = seconds / 10
+    state.longest_confirmation = seconds / 50
     fewest = _fewer_steps(state, state.violation, Deadline.after(0.7 * seconds))
     return _rounder(state, _fewer_coordinates(state, _shorter_script(fewest)))
 

@@ -24,7 +24,8 @@ LADDER = (1, 2, 3, 4, 6, 10, 20, 60, 200, 1000, 5000, 20_000, 100_000)
 _MOST_STEPS, _MOST_STEPS_DRAWN = 20_000, 2000  # of attacks that are not for long runs; under noise
 _NUMBERS = 1_000_000  # of instances × runs × steps × coordinates in one batch
 _POOL = 8
-_BATCH, _CONFIRMATION = 0.25, 0.1  # of the time that is left: the longest batch; of all: the longest confirmation
+_BATCH, _CONFIRMATION = 0.25, 0.05  # of the time that is left: the longest batch; of all: the longest confirmation
+_ABOVE = 5.0  # … of what seems to violate the claim: so many times that
 _STEPS_A_SECOND, _CHEAP_STEPS = 1000, 200  # of runs that are for many; up to so many cost about the same
 _OFTEN, _LONG_BATCHES = 200, 3  # steps of every turn; batches in which an attack for long runs finds its way
 _FEWEST_RUNS = 200  # fewer confirm nothing
@@ -151,7 +152,8 @@ class Search:
     def _consider(self, attack: Attack, one: Candidates, scored: Scored, effort: Effort, per_run: float) -> None:
         found = Found(attack.name, one, scored, SEARCH_RUNS, 0)
         if not scored.exact:
-            most = min(self.longest_confirmation, 0.8 * self.end.left) / per_run
+            longest = self.longest_confirmation * (_ABOVE if found.ratio > 1 else 1.0)
+            most = min(longest, 0.8 * self.end.left) / per_run
             if most < _FEWEST_RUNS or not self._promising(found):
                 return
             found = self.confirm(found, int(min(most, CONFIRM_RUNS)))

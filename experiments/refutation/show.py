@@ -62,9 +62,10 @@ def _programme(one: dict[str, Any]) -> list[str]:
 def _adapted(one: dict[str, Any]) -> list[str]:
     answers = f"answers {one['low']:g} long where they go down, {one['high']:g} where they go up"
     return [
-        f"  Huber function of one coordinate, curvature {one['curvature']:g}, slopes cut at ±{one['slope']:g}",
+        f"  Huber function of one coordinate, {one['copies']:g} of them alike, curvature {one['curvature']:g}, "
+        f"slopes cut at ±{one['slope']:g}",
         f"  x_0 = {one['start']:g}, K = {one['steps']}, {answers}",
-        f"  noise that reads the momentum (experiments/regime/unlucky.py), standard deviation {one['noise_std']:g}",
+        f"  noise that reads the momentum (experiments/regime/unlucky.py), deviation {one['noise_std']:g} in each",
     ]
 
 

@@ -35,6 +35,7 @@ WRONG = {
     "S2": (LOW_FLOOR, "no-momentum"),
     "S2, tuned": ("(1/c)*(b*sqrt(2*L*Delta/K)+q*rho*sigma*0.45)", "no-momentum"),
     "S2, in δ": ("(Delta/(gamma*K)+L*gamma*(1+delta)**2/2+0.9*rho*sigma)/(1-delta)", "no-momentum"),
+    "S2 without ρ": ("(1/c)*(Delta/(gamma*K)+L*gamma*b**2/2+q*sigma)", "no-momentum"),
     "S2, no errors": ("Delta/(gamma*K)+L*gamma/2+0.9*rho*sigma", "no-momentum"),
 }
 
@@ -99,6 +100,7 @@ def test_it_holds_for_fresh_seeds_and_not_without_noise(case: Case) -> None:
         ({"low": 2.0, "high": 1.0}, "uphill"),
         ({"start": float("nan")}, "not finite"),
         ({"start": "far"}, "far"),
+        ({"copies": 2.5}, "copies"),
         ({"steps": 2.5}, "whole numbers"),
         ({"steps": 0}, "whole numbers"),
     ],
@@ -121,7 +123,7 @@ def tensor(value: float) -> torch.Tensor:
 
 def slopes(**given: float) -> Slopes:
     values = {"curvature": 1.0, "slope": 0.2, "start": 0.5, "noise_std": 1.0, "low": 0.8, "high": 1.3}
-    values |= {"step_size": 0.03, "alpha": 0.2} | given
+    values |= {"step_size": 0.03, "alpha": 0.2, "copies": 1.0} | given
     return Slopes(**{name: np.array([value]) for name, value in values.items()})
 
 
@@ -178,6 +180,15 @@ def test_delta_and_l_are_those_of_the_function() -> None:
     known = constants(slopes(), target(bounds.theorems["ema"]), 7)
     assert (known["epsilon"][0], known["eta"][0], known["steps"][0]) == (pytest.approx(0.2), pytest.approx(0.3), 7)
     assert constants(slopes(), target(claimed("L*gamma*(1+delta)", "no-momentum")), 7)["delta"][0] == pytest.approx(0.3)
+
+
+def test_copies_are_one_coordinate_in_other_units() -> None:
+    one, four = (slopes(copies=n) for n in (1.0, 4.0))
+    aim = target(bounds.theorems["ema"])
+    alone, together = (measure(instance_of(s, 0, 50), aim, 8, 3) for s in (one, four))
+    assert together["measured"] == pytest.approx(4 * alone["measured"])
+    assert together["bound"] == pytest.approx(4 * alone["bound"])
+    assert (together["constants"]["norm_ratio"], together["constants"]["noise_std"]) == (2.0, 2.0)
 
 
 def test_the_gradient_hovers_at_0_7_of_the_root_of_alpha() -> None:
