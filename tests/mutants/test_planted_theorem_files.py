@@ -1,8 +1,9 @@
 """Nine wrong theorems as a user would bring them, in files: `lmo check` or `lmo refute` must catch each.
 
 They are copies of shipped files with one idea wrong, in the claim alone or in a proof that yields the claim as well.
-One was used to write an attack: "unlucky noise" was widened to many dimensions so that a run catches "S2, σ without ρ".
-The other five of the first six were not used for checks or attacks. Nor were the last three: they were written before
+Two were used to write attacks: "unlucky noise" was widened to many dimensions so that a run catches "S2, σ without ρ",
+and "adapted noise" was written to catch what is like "S1, α/(2 − α) without its root".
+The other four of the first six were not used for checks or attacks. Nor were the last three: they were written before
 the attacks on decay, schedules, STORM, gaps and (L0, L1), left alone until those were done, and run once. What is noted
 here of them is what came out.
 """
@@ -56,7 +57,7 @@ PLANTED: dict[str, tuple[str, list[tuple[str, str]], str | None, bool]] = {
         False,
     ),
     "S1, α/(2 − α) without its root": (
-        "ema", [("rho * sigma * sp.sqrt(alpha / (2 - alpha))", "rho * sigma * alpha / (2 - alpha)")], _CHAIN, False,
+        "ema", [("rho * sigma * sp.sqrt(alpha / (2 - alpha))", "rho * sigma * alpha / (2 - alpha)")], _CHAIN, True,
     ),
     "D1, b for b², in the inequality as well": (
         "fixed_step",
