@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.attacks.base import Attack
 from experiments.refutation.candidates import LARGEST_ERROR
+from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.programme_case import is_about, measure
 from experiments.refutation.target import Target
 from experiments.worst_cases.ball_gap import Attained, Found
@@ -32,12 +33,15 @@ class FrankWolfeProgramme(Attack):
     def fits(self, steps: int) -> bool:
         return steps <= _MOST_STEPS
 
-    def attempt(self, target: Target, rng: np.random.Generator, steps: int) -> dict[str, Any] | None:
+    def attempt(
+        self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
+    ) -> dict[str, Any] | None:
         """One error at so many steps."""
         delta = 0.0 if target.errors == "none" or rng.random() < 0.1 else LARGEST_ERROR * float(rng.random())
         attained = Attained(round(delta, 3), steps)
         try:
-            found = attained.search(Clock(_SECONDS, silent))
+            end.check()
+            found = attained.search(Clock(max(min(_SECONDS, end.left), 1e-3), silent))
             found = attained.at(np.maximum(found.norms, _LEAST)) or found
             return measure(as_data(attained, found), target)
         except RuntimeError:  # a programme that was not solved

@@ -60,9 +60,8 @@ def _constructed(target: Target, rng: np.random.Generator, steps: int, norm: str
     """The worst run of one construction at many δ, as an instance."""
     kind = str(rng.choice(_kinds(target, norm)))
     rows = _drawn(target, rng, steps, _ROWS)
-    rows = rows.only(
-        np.isfinite(bounds_at(target, constants(target, steps, rows)))
-    )  # the claim is about the others not
+    about = np.isfinite(bounds_at(target, constants(target, steps, rows)))
+    rows = rows.only(about)
     if len(rows.delta):
         rows = rows.only(exist(kind, played_with(target, steps, rows)))
     norms = played(kind, norm, played_with(target, steps, rows)) if len(rows.delta) else None
