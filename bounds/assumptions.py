@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,24 @@ class Assumption(Protocol):
     def words(self) -> str: ...
 
 
+RestsOn = tuple[type[Any], ...]  # classes of assumptions: what a part of a proof needs; () where it holds always
+
+
 @dataclass(frozen=True)
-class Smooth:
+class BoundedBelow:
+    """f ≥ inf f > −∞, and Δ = f(x_0) − inf f: what every sum over the steps ends with. Smoothness below includes it."""
+
+    needs: tuple[str, ...] = ("initial_gap",)
+
+    def holds_for(self, setting: Setting) -> str | None:
+        return None if setting.bounded_below else "the problem is not bounded below"
+
+    def words(self) -> str:
+        return "f is bounded below"
+
+
+@dataclass(frozen=True)
+class Smooth(BoundedBelow):
     """‖∇f(x) − ∇f(y)‖_* ≤ L‖x − y‖ and f bounded below."""
 
     needs: tuple[str, ...] = ("initial_gap", "smoothness")
@@ -52,14 +68,14 @@ class Smooth:
     def holds_for(self, setting: Setting) -> str | None:
         if not setting.smooth:
             return "the problem declares no smoothness constant for this norm"
-        return None if setting.bounded_below else "the problem is not bounded below"
+        return super().holds_for(setting)
 
     def words(self) -> str:
         return "f is bounded below and L-smooth in the norm of the ball"
 
 
 @dataclass(frozen=True)
-class SmoothByLayer:
+class SmoothByLayer(BoundedBelow):
     """f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖_i² jointly (enough: L_i = Σ_j L_ij of the Hessian's blocks)."""
 
     needs: tuple[str, ...] = ("initial_gap", "smoothness")
@@ -67,7 +83,7 @@ class SmoothByLayer:
     def holds_for(self, setting: Setting) -> str | None:
         if not setting.smooth_by_layer:
             return "the problem declares no smoothness constants per layer for this norm"
-        return None if setting.bounded_below else "the problem is not bounded below"
+        return super().holds_for(setting)
 
     def words(self) -> str:
         return "f is bounded below, and f(x + d) ≤ f(x) + ⟨∇f, d⟩ + ½Σ L_i‖d_i‖² for all layers at once"
@@ -101,8 +117,8 @@ class OracleWithin:
 
 
 @dataclass(frozen=True)
-class AdditiveError:
-    """‖d̂ − lmo(∇f)‖ ≤ δ at every step, in the norm of the ball, for some exact minimiser."""
+class AdditiveError(OracleWithin):
+    """‖d̂ − lmo(∇f)‖ ≤ δ at every step, in the norm of the ball, for some exact minimiser; ε = η = δ follows."""
 
     needs: tuple[str, ...] = ("delta",)
 

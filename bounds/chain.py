@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import sympy as sp
 
+from bounds.assumptions import BoundedBelow, RestsOn
 from bounds.inequalities import Inequality, e, f, f_next, g
 from bounds.memory import Memory
 from bounds.symbols import STEP_VARIABLES, Delta, K
@@ -43,6 +44,7 @@ class Telescope:
     power: int = 1
     floor: sp.Expr | None = None
     of_step: sp.Expr = g
+    rests_on: ClassVar[RestsOn] = (BoundedBelow,)
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities and the memory prove, or `BrokenChain`."""
@@ -77,7 +79,10 @@ class Telescope:
 
 
 class ClosingRule(Protocol):
-    """What turns step inequalities into a bound: `power` and `floor` as in `Telescope`."""
+    """What turns step inequalities into a bound: `power` and `floor` as in `Telescope`.
+
+    rests_on: the assumptions that it needs, as an `Inequality` has them; without them the statement is not proved.
+    """
 
     @property
     def power(self) -> int: ...

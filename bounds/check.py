@@ -7,6 +7,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from bounds import evaluate
+from bounds.assumption_check import check_assumptions as check_assumptions
 from bounds.chain import BrokenChain, Derived
 from bounds.checking import Check as Check
 from bounds.checking import guarded as guarded
@@ -38,6 +39,7 @@ UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
 def check(theorem: Theorem) -> list[Check]:
     """All checks, in order. A statement is sound when every one passed."""
     checks: list[Callable[[Theorem], Check]] = [
+        check_assumptions,
         check_chain,
         check_weights,
         check_memory,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
+from bounds.assumptions import BoundedBelow, ExactGradients, OracleByLayer, RestsOn, SmoothByLayer
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import Inequality, f, f_next
 from bounds.layers import PER_LAYER, OverLayers, over_layers
@@ -18,17 +20,32 @@ g_i, a_i, n_i = (LAYER_COLUMNS[name] for name in ("layer_gradient_norm", "layer_
 def smoothness_by_layer(step_size: sp.Expr) -> Inequality:
     """f(x⁺) ≤ f(x) + Σ_i(γ_i⟨∇_i f, d̂_i⟩ + L_iγ_i²‖d̂_i‖²/2), γ_i = `step_size`."""
     change = OverLayers(step_size * a_i) + OverLayers(L * step_size**2 * n_i**2 / 2)
-    return Inequality("smoothness", f + change - f_next, sp.Integer(1), "½⟨d, ∇²f d⟩ ≤ ½Σ L_i‖d_i‖², jointly")
+    return Inequality(
+        "smoothness",
+        f + change - f_next,
+        sp.Integer(1),
+        "½⟨d, ∇²f d⟩ ≤ ½Σ L_i‖d_i‖², jointly",
+        rests_on=(SmoothByLayer,),
+    )
 
 
 def alignment_by_layer(weight: sp.Expr) -> Inequality:
     """⟨∇_i f, d̂_i⟩ ≤ −c_i‖∇_i f‖_*, in every layer."""
-    return Inequality("alignment", -c * g_i - a_i, weight, "the layer's oracle keeps its ε_i", by_layer=True)
+    return Inequality(
+        "alignment",
+        -c * g_i - a_i,
+        weight,
+        "the layer's oracle keeps its ε_i",
+        by_layer=True,
+        rests_on=(OracleByLayer, ExactGradients),
+    )
 
 
 def size_by_layer(weight: sp.Expr) -> Inequality:
     """‖d̂_i‖² ≤ b_i², in every layer."""
-    return Inequality("size", b**2 - n_i**2, weight, "the layer's oracle keeps its η_i", by_layer=True)
+    return Inequality(
+        "size", b**2 - n_i**2, weight, "the layer's oracle keeps its η_i", by_layer=True, rests_on=(OracleByLayer,)
+    )
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,7 @@ class LayeredTelescope:
 
     power: int = 1
     floor: sp.Expr | None = None  # none is ever carried: the attribute that all closing rules have
+    rests_on: ClassVar[RestsOn] = (BoundedBelow,)
 
     def weighted(self, step: tuple[Inequality, ...]) -> tuple[sp.Expr, sp.Expr]:
         """(A_i, R_i) of avg_k Σ_i A_i·g_{k,i}^p ≤ Δ/K + Σ_i R_i, or `BrokenChain`."""

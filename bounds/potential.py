@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 
 from bounds import evaluate
+from bounds.assumptions import AdditiveError, ExactGradients, RestsOn, Smooth
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import Inequality, f, f_next, g, n
 from bounds.memory import Memory
@@ -29,12 +30,18 @@ def additive_path(step_size: sp.Expr = gamma) -> Inequality:
     turned = sp.integrate(speed * t, (t, 0, half)) + half * (speed + g_next - g) / 2
     along = -(1 - delta) * (g - sp.integrate(speed * t, (t, 0, 1))) + 2 * delta * turned
     slack = f - f_next + step_size * sp.expand(along)
-    return Inequality("path", slack, sp.Integer(1), "∇f is L-Lipschitz along the step; ‖d̂ − lmo(∇f)‖ ≤ δ")
+    return Inequality(
+        "path",
+        slack,
+        sp.Integer(1),
+        "∇f is L-Lipschitz along the step; ‖d̂ − lmo(∇f)‖ ≤ δ",
+        rests_on=(Smooth, AdditiveError, ExactGradients),
+    )
 
 
 def additive_size(weight: sp.Expr) -> Inequality:
     """‖d̂‖ ≤ 1 + δ."""
-    return Inequality("size", 1 + delta - n, weight, "‖d̂ − lmo(∇f)‖ ≤ δ")
+    return Inequality("size", 1 + delta - n, weight, "‖d̂ − lmo(∇f)‖ ≤ δ", rests_on=(AdditiveError,))
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class PotentialTelescope:
 
     power: ClassVar[int] = 1
     floor: ClassVar[sp.Expr | None] = None  # none is ever carried
+    rests_on: ClassVar[RestsOn] = (Smooth,)  # f_K ≥ inf f + g_K²/(2L)
 
     def weights(self, step: tuple[Inequality, ...]) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
         """(A, w, R) of the combined inequality, or `BrokenChain`."""

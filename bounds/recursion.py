@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import sympy as sp
 
+from bounds.assumptions import BoundedBelow, RestsOn
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import Inequality, f, f_next
 from bounds.memory import Memory
@@ -30,6 +31,7 @@ class Recursion(ABC):
     gap_power: ClassVar[int] = 1
     floor: ClassVar[sp.Expr | None] = None  # none is ever carried
     power: ClassVar[int] = 1
+    rests_on: ClassVar[RestsOn] = (BoundedBelow,)  # h_k ≥ 0, and h_0 = Δ
 
     @abstractmethod
     def majorant(self, rate: sp.Expr, rest: sp.Expr, steps: sp.Expr) -> sp.Expr:
@@ -112,6 +114,7 @@ class OpenLoop(Recursion):
 
     gap: ClassVar[sp.Symbol] = COLUMNS["ball_gap"]
     of_step: ClassVar[sp.Symbol] = COLUMNS["next_ball_gap"]
+    rests_on: ClassVar[RestsOn] = ()  # of a gap of any sign, from any start
 
     def majorant(self, rate: sp.Expr, rest: sp.Expr, steps: sp.Expr) -> sp.Expr:
         scale = sp.cancel(rest / rate**2)

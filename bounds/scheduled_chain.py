@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import sympy as sp
 
+from bounds.assumptions import BoundedBelow, OracleWithin, RestsOn, StaysWithin
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import Inequality, e, f, f_next, g, iterate_alignment, iterate_norm, n, net_norm
 from bounds.memory import Memory
@@ -33,18 +34,20 @@ _ratio = lam * X / b  # of the longest x to the longest d̂, in units of the net
 def net_triangle(weight: sp.Expr) -> Inequality:
     """‖d̂ − λx‖² ≤ (1 + t)‖d̂‖² + (1 + 1/t)λ²‖x‖², t = λX/b, with equality where the two are as long as they may be."""
     slack = (1 + _ratio) * n**2 + (1 + 1 / _ratio) * lam**2 * iterate_norm**2 - net_norm**2
-    return Inequality("net triangle", slack, weight, "triangle inequality of ‖·‖, 2st ≤ s²r + t²/r")
+    return Inequality("net triangle", slack, weight, "triangle inequality of ‖·‖, 2st ≤ s²r + t²/r", rests_on=())
 
 
 def size_of_net(weight: sp.Expr) -> Inequality:
     """‖d̂‖² ≤ b², with the share (1 + t) that `net_triangle` leaves."""
-    return Inequality("size", b**2 - n**2, weight * (1 + _ratio), "the oracle keeps its η")
+    return Inequality("size", b**2 - n**2, weight * (1 + _ratio), "the oracle keeps its η", rests_on=(OracleWithin,))
 
 
 def within(weight: sp.Expr) -> Inequality:
     """‖x‖² ≤ X², with the share (1 + 1/t)λ²."""
     because = "‖x_k‖ ≤ X, as of x_0 and of answers over λ where λγ_k ≤ 1"
-    return Inequality("inside", X**2 - iterate_norm**2, weight * (1 + 1 / _ratio) * lam**2, because)
+    return Inequality(
+        "inside", X**2 - iterate_norm**2, weight * (1 + 1 / _ratio) * lam**2, because, rests_on=(StaysWithin,)
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class ScheduledTelescope:
     of_step: sp.Expr = WEIGHTED.of_step
     power: ClassVar[int] = 1
     floor: ClassVar[sp.Expr | None] = None  # none is ever carried: the attribute that all closing rules have
+    rests_on: ClassVar[RestsOn] = (BoundedBelow,)
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities and the memory prove, or `BrokenChain`."""

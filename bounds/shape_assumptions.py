@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bounds.assumptions import Setting
+from bounds.assumptions import BoundedBelow, Setting
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Convex:
 
 
 @dataclass(frozen=True)
-class GeneralizedSmooth:
+class GeneralizedSmooth(BoundedBelow):
     """‖∇f(x) − ∇f(y)‖_* ≤ (L0 + L1‖∇f(x)‖_*)‖x − y‖ for ‖x − y‖ ≤ 1/L1, and f bounded below."""
 
     needs: tuple[str, ...] = ("initial_gap", "l0", "l1")
@@ -56,7 +56,7 @@ class GeneralizedSmooth:
     def holds_for(self, setting: Setting) -> str | None:
         if not {"l0", "l1"} <= setting.known:
             return "the problem declares no (L0, L1) for this norm"
-        return None if setting.bounded_below else "the problem is not bounded below"
+        return super().holds_for(setting)
 
     def words(self) -> str:
         return "f is bounded below and (L0, L1)-smooth in the norm of the ball, for points up to 1/L1 apart"

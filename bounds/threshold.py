@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import sympy as sp
 
+from bounds.assumptions import BoundedBelow, RestsOn
 from bounds.chain import BrokenChain, Derived
 from bounds.inequalities import Inequality, f, f_next, g
 from bounds.memory import Memory
@@ -21,6 +22,7 @@ class Threshold:
 
     power: ClassVar[int] = 1
     floor: ClassVar[sp.Expr | None] = None  # none is ever carried
+    rests_on: ClassVar[RestsOn] = (BoundedBelow,)
 
     def close(self, step: tuple[Inequality, ...], memory: Memory | None) -> Derived:
         """The bound that the step inequalities prove, or `BrokenChain`."""

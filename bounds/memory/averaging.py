@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bounds.memory.base import Memory, Part, geometric, root, vanishing
+from bounds.assumptions import RestsOn
+from bounds.memory.base import OF_AVERAGES, Memory, Part, geometric, root, vanishing
 from bounds.memory.start_factors import ZeroStart
 from bounds.symbols import K, L, alpha, b, gamma, rho, sigma
 
@@ -26,6 +27,9 @@ class AveragingMemory(Memory):
 
     def parts(self) -> tuple[Part, ...]:
         return _parts(self.keep, self.fresh, self.start, self.increment)
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        return OF_AVERAGES.get(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursion of m − ∇f is the sum of those of its parts; the geometric sums solve their own recursions."""
@@ -62,6 +66,9 @@ class NoMemory(Memory):
 
     def parts(self) -> tuple[Part, ...]:
         return (("noise", rho * sigma),)
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        return OF_AVERAGES.get(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         return ()

@@ -7,7 +7,16 @@ from typing import ClassVar
 
 import sympy as sp
 
+from bounds.assumptions import OracleWithin, RestsOn, Smooth, UnbiasedNoise
+
 Part = tuple[str, sp.Expr]  # name of the inequality, its share of the bound on avg E‖m − ∇f‖_*
+
+
+OF_AVERAGES: dict[str, RestsOn] = {  # start and noise: E‖ξ‖_* ≤ ρσ; drift: the gradient moves by at most Lγb a step
+    "start": (UnbiasedNoise,),
+    "noise": (UnbiasedNoise,),
+    "drift": (Smooth, OracleWithin),
+}
 
 
 class Memory(ABC):
@@ -17,6 +26,10 @@ class Memory(ABC):
     """
 
     in_mean: ClassVar[tuple[str, ...]] = ("start", "noise")
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        """The assumptions that a part needs, as an `Inequality` has them; None where that is not said."""
+        return None
 
     @abstractmethod
     def parts(self) -> tuple[Part, ...]:

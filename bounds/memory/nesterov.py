@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bounds.memory.base import Memory, Part, geometric, root, vanishing
+from bounds.assumptions import RestsOn
+from bounds.memory.base import OF_AVERAGES, Memory, Part, geometric, root, vanishing
 from bounds.memory.start_factors import NesterovZeroStart
 from bounds.symbols import K, L, alpha, b, gamma, rho, sigma
 
@@ -27,6 +28,9 @@ class NesterovMemory(Memory):
 
     def parts(self) -> tuple[Part, ...]:
         return _parts(self.keep, self.fresh, self.start, self.increment)
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        return OF_AVERAGES.get(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursions add up; the weights do; the variances of a cut-off and of the full average are as stated."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import sympy as sp
 
+from bounds.assumptions import RestsOn
 from bounds.memory.averaging import AveragingMemory
 from bounds.memory.base import Memory, Part, vanishing
 from bounds.memory.start_factors import StartFactor
@@ -30,6 +31,9 @@ class ScheduledMemory(Memory):
     def parts(self) -> tuple[Part, ...]:
         factors = {"start": peak, "drift": nu}
         return tuple((name, _weighted(part) * factors.get(name, 1)) for name, part in self.of.parts())
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        return self.of.rests_on(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """What the memory itself shows; Σγ_k² − Σγ_kγ_{k−j} as a sum of squares; F_k ≥ 1 as products of what is ≥ 0."""

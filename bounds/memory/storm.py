@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import sympy as sp
 
-from bounds.memory.base import Memory, Part, geometric, root, vanishing
+from bounds.assumptions import MeanSmooth, OracleWithin, RestsOn, UnbiasedNoise
+from bounds.memory.base import OF_AVERAGES, Memory, Part, geometric, root, vanishing
 from bounds.symbols import K, Lbar, alpha, b, gamma, rho, sigma
 
 
@@ -29,6 +30,10 @@ class StormMemory(Memory):
 
     def parts(self) -> tuple[Part, ...]:
         return _parts(self.keep, self.fresh, self.increment)
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        of_drift = (MeanSmooth, OracleWithin, UnbiasedNoise)  # ζ is the change of one sample's error over a step of γb
+        return of_drift if part == "drift" else OF_AVERAGES.get(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         """The recursion of m − ∇f is the sum of those of its parts; the geometric sums solve their own recursions."""
