@@ -16,11 +16,12 @@ from bounds.theorem import Theorem
 from experiments.mutation.nodes import changes
 from experiments.mutation.numbers import differ
 from experiments.mutation.quick import failure
-from experiments.mutation.sites import WORDS, Site, put, sites, with_part
+from experiments.mutation.sites import WORDS, Site, put, sites, with_part, without
 from experiments.refutation.search import search
 from experiments.refutation.target import target
 
 _QUICK_CHECKS = (
+    checks.check_assumptions,
     checks.check_metric,
     checks.check_weights,
     checks.check_largest_step,
@@ -87,10 +88,11 @@ def mutants(theorem: Theorem, every: bool = True) -> Iterator[Mutant]:
 
 
 def groups(theorem: Theorem, every: bool = True) -> list[Callable[[], Iterator[Mutant]]]:
-    """The same as one function for each formula, word and part of the momentum error."""
+    """The same as one function for each formula, word and part of the momentum error, and one for the assumptions."""
     parts = theorem.proof.memory.parts() if theorem.proof.memory else ()
     at_sites = [partial(_of_site, theorem, site, every) for site in sites(theorem)]
-    return [*at_sites, *(partial(_of_part, theorem, name, formula, every) for name, formula in parts)]
+    of_parts = [partial(_of_part, theorem, name, formula, every) for name, formula in parts]
+    return [*at_sites, *of_parts, partial(_of_assumptions, theorem)]
 
 
 def _of_site(theorem: Theorem, site: Site, every: bool) -> Iterator[Mutant]:
@@ -116,6 +118,13 @@ def _of_part(theorem: Theorem, name: str, formula: sp.Expr, every: bool) -> Iter
     for change in changes(formula, table_symbols(theorem, formula, every)):
         build = partial(with_part, theorem, name, change.formula)
         yield Mutant(theorem.name, f"memory part {name}", change.what, "memory", formula, change.formula, build)
+
+
+def _of_assumptions(theorem: Theorem) -> Iterator[Mutant]:
+    """The theorem without each of its assumptions in turn."""
+    for i, assumption in enumerate(theorem.assumes):
+        what = f"{type(assumption).__name__} dropped"
+        yield Mutant(theorem.name, f"assumes.{i}", what, "assumes", None, None, partial(without, theorem, i))
 
 
 def judge(mutant: Mutant, seconds: float) -> Verdict:

@@ -9,11 +9,12 @@ from typing import Any
 
 import sympy as sp
 
+from bounds.assumptions import RestsOn
 from bounds.memory import Memory, Part
 from bounds.theorem import Theorem
 
 Path = tuple[Any, ...]  # names of fields, indices of tuples, keys of mappings
-_SKIPPED = {"name", "label", "kind", "source", "says", "because", "assumes"}  # words, and objects without formulas
+_SKIPPED = {"name", "label", "kind", "source", "says", "because", "assumes"}  # words; assumptions have no formulas
 WORDS = {  # fields that hold one of a few words
     "over": ("mean", "minimum"),
     "momentum": ("none", "ema"),
@@ -66,6 +67,11 @@ def put(thing: Any, path: Path, value: Any) -> Any:
     return replace(thing, **{first: put(getattr(thing, first), rest, value)})
 
 
+def without(theorem: Theorem, i: int) -> Theorem:
+    """The theorem without its assumption i."""
+    return replace(theorem, assumes=theorem.assumes[:i] + theorem.assumes[i + 1 :])
+
+
 @dataclass(frozen=True)
 class ChangedMemory(Memory):
     """A memory of which one part is something else."""
@@ -76,6 +82,9 @@ class ChangedMemory(Memory):
 
     def parts(self) -> tuple[Part, ...]:
         return tuple((name, self.formula if name == self.part else value) for name, value in self.inside.parts())
+
+    def rests_on(self, part: str) -> RestsOn | None:
+        return self.inside.rests_on(part)
 
     def proof(self) -> tuple[tuple[str, sp.Expr], ...]:
         return self.inside.proof()

@@ -90,7 +90,7 @@ PLANTED: dict[str, tuple[str, list[tuple[str, str]], str | None, bool]] = {
         "hilbert",
         [("ExactGradients, HilbertAdditive, Smooth", "ExactGradients, OracleWithin, Smooth"),
          ("HilbertAdditive()", "OracleWithin()")],
-        None,
+        "assumptions",
         True,
     ),
     "D5, one power too many": ("polyak_lojasiewicz", [("** K * Delta", "** (K + 1) * Delta")], _CHAIN, True),
