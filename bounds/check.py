@@ -39,8 +39,8 @@ UNITS = {(1, -1): "an objective over a length", (1, 0): "an objective"}
 def check(theorem: Theorem) -> list[Check]:
     """All checks, in order. A statement is sound when every one passed."""
     checks: list[Callable[[Theorem], Check]] = [
-        check_assumptions,
         check_chain,
+        check_assumptions,
         check_weights,
         check_memory,
         check_metric,
