@@ -121,6 +121,17 @@ def load(name_or_file: str) -> Theorem:
     return next(iter(found.values()))
 
 
+def load_theorem(name_or_file: str) -> Theorem:
+    """What `load` gives; `ValueError` besides for a law, which no run of one method tests."""
+    found = load(name_or_file)
+    if name_or_file in laws:
+        raise ValueError(
+            f"{found.name} is a law ({found.kind}), which no run of one method tests: `lmo check {found.name}` proves "
+            f"it, `lmo bound {found.name}` evaluates it. Theorems: {', '.join(theorems)}"
+        )
+    return found
+
+
 def stated(name_or_file: str) -> Theorem | Published:
     """What `load` gives, or a published statement by its name. `ValueError`: no theorem or paper of that name."""
     from bounds.published import papers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,7 +141,7 @@ def coupling(
     given = rows(constants or [])
     if len(given) != 1 or any(isinstance(value, list) for value in given[0].values()):
         raise ValueError("`lmo coupling` takes one number per constant, for example steps=400; no ranges or lists")
-    chosen = [bounds.load(name)] if name else list(bounds.theorems.values())
+    chosen = [bounds.load_theorem(name)] if name else list(bounds.theorems.values())
     found = coupled(chosen, given[0])
     if as_json:
         print(json.dumps([record(one) for one in found], ensure_ascii=False))
@@ -240,10 +241,13 @@ def _in_words(error: Exception) -> str:
 
 
 def main() -> None:
-    """The entry point: a bad argument prints one sentence and exits with 2."""
+    """The entry point: a bad argument prints one sentence and exits with 2; a crash is no verdict, and exits with 3."""
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
         errors.print("error:", style="bold red", end=" ")
         errors.print(_in_words(error), markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(3) from None

@@ -44,7 +44,7 @@ def worst_case(
 
     if seed < 0:
         raise ValueError(f"`--seed` must be an integer >= 0, got {seed}")
-    made = table(bounds.load(name), norm, rows(constants or []), search or [], seconds, seed)
+    made = table(bounds.load_theorem(name), norm, rows(constants or []), search or [], seconds, seed)
     if as_json:
         print(json.dumps([row.record() for row in made], ensure_ascii=False))
     else:
