@@ -20,6 +20,8 @@ from experiments.refutation.constants import numbers_of
 from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.programme_case import PROGRAMME
 from experiments.refutation.quantities import PLAIN, expression_of
+from experiments.refutation.ranges import read_range
+from experiments.refutation.ratio import shown
 from experiments.refutation.search import Found
 from experiments.refutation.target import BALLS, Target
 from experiments.refutation.worst_case import WORST
@@ -39,7 +41,7 @@ class Case:
     measured: float
     uncertainty: float
     bound: float
-    ratio: float
+    ratio: float | None  # None of a bound that is not positive
     exact: bool
     runs: int
     seed: int
@@ -56,14 +58,15 @@ def case_of(found: Found, target: Target) -> Case:
     numbers = (float(x[0]) for x in (scored.measured, scored.uncertainty, scored.bound))
     measured, uncertainty, bound = numbers
     return Case(
-        claim_of(target), instance, constants, measured, uncertainty, bound, measured / bound, scored.exact,
+        claim_of(target), instance, constants, measured, uncertainty, bound, shown(found.ratio), scored.exact,
         1 if scored.exact else found.runs, found.seed, found.attack,
     )  # fmt: skip
 
 
 def case_of_record(record: dict[str, Any], target: Target) -> Case:
     """The case that an attack's record is (`Attack.attempt`)."""
-    return Case(claim=claim_of(target), **{name: value for name, value in record.items() if name != "violates"})
+    kept = {name: value for name, value in record.items() if name != "violates"}
+    return Case(claim=claim_of(target), **kept | {"ratio": shown(record["ratio"])})
 
 
 def claim_of(target: Target) -> dict[str, Any]:
@@ -78,6 +81,7 @@ def claim_of(target: Target) -> dict[str, Any]:
         "expectation": theorem.expectation,
         "stochastic": target.stochastic,
         "errors": target.errors,
+        **({} if target.where is None else {"where": target.where.text}),
         **vars(target.rules),
     }
 
@@ -97,7 +101,8 @@ def target_of(claim: dict[str, Any]) -> Target:
         expectation=claim["expectation"],
         assumes=(StartInside(),) if claim.get("inside") else (),
     )
-    return Target(theorem, claim["errors"], BALLS, claim["stochastic"])
+    aim = Target(theorem, claim["errors"], BALLS, claim["stochastic"])
+    return replace(aim, where=read_range(claim["where"], aim.constants)) if claim.get("where") else aim
 
 
 def _plain(value: np.ndarray) -> Any:

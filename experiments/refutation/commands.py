@@ -27,6 +27,10 @@ def refute(
         str | None, typer.Option(help="With --bound: the γ at which it is claimed, if the bound has none.")
     ] = None,
     alpha: Annotated[str | None, typer.Option(help="With --bound: the same for α.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help='The range in which it is claimed: comparisons joined by commas, as "delta < 1/2, K >= 10".'),
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(help="How long to try. Shrinking and rerunning a counterexample may take half as long again."),
@@ -46,7 +50,7 @@ def refute(
     if seed < 0:
         raise ValueError(f"`--seed` must be an integer >= 0, got {seed}")
     raise typer.Exit(
-        run_refute(_theorem(name, bound, setting, step_size, alpha), seconds, seed, out, as_json, _console())
+        run_refute(_theorem(name, bound, setting, step_size, alpha), seconds, seed, out, as_json, _console(), where)
     )
 
 
@@ -61,7 +65,7 @@ def _theorem(
     if bound is None:
         if setting or step_size or alpha:
             raise ValueError("--setting, --step-size and --alpha go with --bound; a theorem brings its own")
-        return bounds.load(str(name))
+        return bounds.load_theorem(str(name))
     if setting is None:
         raise ValueError(f"--bound needs --setting, one of {', '.join(bounds.theorems)}")
     return claimed(bound, setting, step_size, alpha)

@@ -18,6 +18,7 @@ from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.problems.shifted import Shifted
 from experiments.refutation.quantities import PLAIN, quantity, rates
+from experiments.refutation.ratio import exceeds, ratio_of
 from experiments.refutation.target import Target
 from experiments.run import run
 from experiments.settings import (
@@ -30,7 +31,7 @@ from experiments.settings import (
     step_sizes_of,
     with_ball_gap,
 )
-from experiments.verdict import ROUNDING, SLACK, TABLE_ERROR
+from experiments.verdict import ROUNDING, TABLE_ERROR
 from lmo.balls import NormBall
 
 Record = Mapping[str, Any]
@@ -106,8 +107,8 @@ def _compared(
         "measured": measured,
         "uncertainty": width + rounding,
         "bound": bound,
-        "ratio": measured / max(bound, rounding),
-        "violates": bool(measured - width - rounding > bound * (1 + SLACK)),
+        "ratio": float(ratio_of(measured, bound, rounding)),
+        "violates": bool(exceeds(measured - width - rounding, bound)),
     }
 
 

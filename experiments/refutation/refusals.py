@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sympy as sp
 
+from bounds.assumption_check import declared, undeclared
 from bounds.layers import PER_LAYER, OverLayers
-from bounds.symbols import COLUMNS
+from bounds.symbols import COLUMNS, CONSTANTS
 from bounds.theorem import Theorem
 from experiments.refutation.quantities import text_of
+from lmo.names import unknown_name
 
 
 def refuse_metric(theorem: Theorem, about: str) -> None:
@@ -31,3 +33,13 @@ def refuse_mixed_layers(theorem: Theorem, about: str) -> None:
     if outside:
         names = ", ".join(sorted(map(str, outside)))
         raise ValueError(f"{about}: every layer has its own {names}; write a sum over layers, OverLayers(...)")
+
+
+def refuse_undeclared(theorem: Theorem, about: str) -> None:
+    """A constant that no run of the claim's method and assumptions has."""
+    for name in undeclared(theorem):
+        constant = CONSTANTS[name]
+        raise ValueError(
+            f"{about}: neither its assumptions nor its method have {name} ({constant.symbol}: {constant.meaning}): "
+            f"{unknown_name('constant of such runs', name, declared(theorem))}"
+        )

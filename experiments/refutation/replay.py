@@ -15,10 +15,12 @@ from experiments.refutation.case import Case, instance_of, target_of
 from experiments.refutation.plain_rules import broken_rules, constants_of
 from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.programme_case import PROGRAMME
+from experiments.refutation.ranges import read_range
+from experiments.refutation.ratio import exceeds
 from experiments.refutation.score import Scored, bernstein, largest_metric
 from experiments.refutation.simulate import simulate
 from experiments.refutation.worst_case import WORST
-from experiments.verdict import SLACK, TABLE_ERROR
+from experiments.verdict import TABLE_ERROR
 
 
 @dataclass
@@ -33,14 +35,14 @@ class Replay:
     broken: list[str] = field(default_factory=list)
 
     @property
-    def ratio(self) -> float:
-        """measured / bound."""
-        return self.measured / self.bound
+    def ratio(self) -> float | None:
+        """measured / bound; None of a bound that is not positive."""
+        return self.measured / self.bound if self.bound > 0 else None
 
     @property
     def violates(self) -> bool:
         """Whether a fair case lies above its bound, beyond rounding and uncertainty."""
-        return not self.broken and self.measured - self.uncertainty > self.bound * (1 + SLACK)
+        return not self.broken and bool(exceeds(self.measured - self.uncertainty, self.bound))
 
 
 def replay(case: Case) -> Replay:
@@ -52,6 +54,8 @@ def replay(case: Case) -> Replay:
         constants = constants_of(one, claim)
         bound = value(claim["bound"], constants)
         broken = broken_rules(one, claim, constants, value)
+        if claim.get("where") and not read_range(claim["where"], constants).holds(constants):
+            broken.append(f"it is out of the claim's range, {claim['where']}")
         likely = plain.path(one, claim, [False] * (one["steps"] * len(one["start"])))
         width = plain.ROUNDING * likely.largest
         if case.exact:

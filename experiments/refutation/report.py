@@ -14,6 +14,7 @@ from bounds.theorem import Theorem
 from experiments.refutation import case as cases
 from experiments.refutation.case import Case, case_of, case_of_record
 from experiments.refutation.minimise import minimise
+from experiments.refutation.ratio import shown
 from experiments.refutation.replay import replay
 from experiments.refutation.search import Search, search
 from experiments.refutation.show import show_case
@@ -22,12 +23,14 @@ from experiments.refutation.target import Target, target
 MINIMISING, LONGEST = 0.3, 20.0  # for a smaller counterexample: this times the search's seconds, at most so many
 
 
-def run_refute(theorem: Theorem, seconds: float, seed: int, out: Path, as_json: bool, console: Console) -> int:
+def run_refute(
+    theorem: Theorem, seconds: float, seed: int, out: Path, as_json: bool, console: Console, where: str | None = None
+) -> int:
     """Attacks the claim, prints what came out, writes a case; the exit status: 1 if refuted."""
-    shown = Console(stderr=True) if as_json else console
-    aim = target(theorem)
+    progress = Console(stderr=True) if as_json else console
+    aim = target(theorem, where)
     columns = (TextColumn("{task.description:70.70}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=shown) as bar:
+    with Progress(*columns, console=progress) as bar:
         task = bar.add_task("starting", total=1.0)
         state = search(aim, seconds, seed, lambda what, done: bar.update(task, description=what, completed=done))
         case = case_of_record(state.record, aim) if state.record is not None else None
@@ -62,10 +65,10 @@ def summary(state: Search, case: Case | None, failed: list[str] | None) -> dict[
         "claim": state.target.words(),
         "refuted": case is not None,
         "case": None if case is None else vars(case),
-        "tightest_ratio": state.tightest,
-        "tightest_by_steps": dict(sorted(state.by_steps.items())),
+        "tightest_ratio": shown(state.tightest),
+        "tightest_by_steps": {steps: shown(ratio) for steps, ratio in sorted(state.by_steps.items())},
         "runs": state.runs,
-        "attacks": {name: {"runs": e.runs, "tightest_ratio": e.ratio} for name, e in state.efforts.items()},
+        "attacks": {name: {"runs": e.runs, "tightest_ratio": shown(e.ratio)} for name, e in state.efforts.items()},
         "failed_checks": failed,
     }
 
@@ -85,6 +88,8 @@ def _show(state: Search, case: Case | None, failed: list[str] | None, out: Path,
         console.print(f"[green]not refuted[/]: {tightest}")
         reached = ", ".join(f"{ratio:.4f} at K = {steps}" for steps, ratio in sorted(state.by_steps.items()))
         console.print(f"by number of steps: {reached}", **said)  # type: ignore[arg-type]
+        if state.target.where is not None and state.tightest == 0:
+            console.print(f"no run fell into the range {state.target.where.text}: nothing was tried there", **said)  # type: ignore[arg-type]
         return
     console.print("[bold red]REFUTED[/]")
     show_case(case, console)
@@ -117,5 +122,6 @@ def _table(state: Search) -> Table:
     for name in ("runs", "tightest"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, effort in sorted(state.efforts.items(), key=lambda item: -item[1].ratio):
-        table.add_row(name, str(effort.runs), f"{effort.ratio:.6f}")
+        ratio = shown(effort.ratio)
+        table.add_row(name, str(effort.runs), "bound <= 0" if ratio is None else f"{ratio:.6f}")
     return table

@@ -14,9 +14,10 @@ from experiments.refutation.constants import numbers_of
 from experiments.refutation.deadline import NEVER, Deadline
 from experiments.refutation.fairness import allowed
 from experiments.refutation.quantities import PLAIN, rates
+from experiments.refutation.ratio import exceeds, ratio_of
 from experiments.refutation.simulate import Outcome, Rules, simulate
 from experiments.refutation.target import Target
-from experiments.verdict import SLACK, TABLE_ERROR
+from experiments.verdict import TABLE_ERROR
 
 SEARCH_RUNS = 32  # runs of an instance while searching
 CONFIRM_RUNS = 20_000  # fresh runs of an instance that seems to violate the bound
@@ -37,8 +38,8 @@ class Scored:
 
     @property
     def ratio(self) -> np.ndarray:
-        """measured / bound, of bounds that rounding does not hide."""
-        return self.measured / np.maximum(self.bound, self.rounding)
+        """measured / bound, of bounds that rounding does not hide: as `ratio_of`."""
+        return ratio_of(self.measured, self.bound, self.rounding)
 
     def row(self, i: int) -> Scored:
         """Those of instance i alone."""
@@ -47,7 +48,7 @@ class Scored:
 
     def violates(self) -> np.ndarray:
         """Which instances lie above the bound by more than rounding and uncertainty: (N,), bool."""
-        return self.measured - self.uncertainty > self.bound * (1 + SLACK)
+        return exceeds(self.measured - self.uncertainty, self.bound)
 
 
 def score(
@@ -70,7 +71,7 @@ def score(
     rounding = np.zeros(c.size) if outcome.rounding is None else outcome.rounding
     rounding = np.where(np.isfinite(rounding), rounding, np.inf)
     measured = np.where(np.isfinite(bound), measured, 0.0)
-    return Scored(measured, width + rounding, np.where(bound > 0, bound, 1e-300), exact, rounding)
+    return Scored(measured, width + rounding, bound, exact, rounding)
 
 
 def _bounds(c: Candidates, target: Target) -> np.ndarray:

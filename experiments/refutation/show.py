@@ -10,6 +10,7 @@ from experiments.refutation.adapted import ADAPTED
 from experiments.refutation.case import SMALL, Case
 from experiments.refutation.problem_case import PROBLEM
 from experiments.refutation.programme_case import PROGRAMME
+from experiments.refutation.ratio import words_of
 from experiments.refutation.replay import Replay
 from experiments.refutation.worst_case import WORST
 
@@ -19,10 +20,18 @@ _MOST_STEPS = 8  # gradient norms that are printed
 def show_case(case: Case, console: Console) -> None:
     """The instance and its numbers, in a few lines."""
     words = {SMALL: _small, PROBLEM: _problem, WORST: _worst, PROGRAMME: _programme, ADAPTED: _adapted}[case.kind]
-    lines = [f"  {case.claim['bound']}", *words(case.instance)]
+    where = f"  where {case.claim['where']}" if case.claim.get("where") else ""
+    lines = [f"  {case.claim['bound']}{where}", *words(case.instance)]
     lines.append("  " + ", ".join(f"{name} = {_number(value)}" for name, value in case.constants.items()))
     how = "exactly" if case.exact else f"± {case.uncertainty:.2g} ({case.runs} runs)"
-    lines.append(f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: ratio {case.ratio:.9g}")
+    lines.append(
+        f"  measured {case.measured:.9g} {how}, bound {case.bound:.9g}: {words_of(case.measured, case.bound, 9)}"
+    )
+    if case.bound <= 0:
+        lines.append(
+            "  The claim has no positive bound there. If it is made for fewer constants, attack it among those"
+        )
+        lines[-1] += ' alone, with --where, as in --where "delta < 1/2".'
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -125,9 +134,8 @@ def show_replay(case: Case, seen: Replay, console: Console) -> None:
     more = " …" if len(seen.norms) > _MOST_STEPS else ""
     lucky = "" if case.exact else " (without bad luck)"
     lines = [f"again: ‖∇f(x_k)‖_* = {norms}{more}{lucky}"] if seen.norms else []
-    lines.append(
-        f"again: measured {seen.measured:.9g} ± {seen.uncertainty:.2g}, bound {seen.bound:.9g}, ratio {seen.ratio:.9g}"
-    )
+    compared = f"bound {seen.bound:.9g}, {words_of(seen.measured, seen.bound, 9)}"
+    lines.append(f"again: measured {seen.measured:.9g} ± {seen.uncertainty:.2g}, {compared}")
     lines += [f"NOT FAIR: {reason}" for reason in seen.broken]
     lines.append("it violates the bound" if seen.violates else "it does not violate the bound")
     for line in lines:

@@ -16,7 +16,8 @@ from bounds.symbols import alpha, b, c, delta, epsilon, eta, gamma
 from bounds.theorem import Theorem
 from experiments.expressions import parse, write
 from experiments.refutation.quantities import text_of
-from experiments.refutation.refusals import refuse_metric, refuse_mixed_layers
+from experiments.refutation.ranges import Range, read_range
+from experiments.refutation.refusals import refuse_metric, refuse_mixed_layers, refuse_undeclared
 from experiments.refutation.simulate import Rules
 
 MOMENTA = ("none", "ema", "nesterov", "storm")
@@ -55,12 +56,14 @@ class Target:
     errors: "additive" (the claim speaks of δ), "pair" (of ε, η) or "none" (of neither: the oracle is exact).
     balls: the norms in which the claim's assumptions can hold, of `BALLS`; none for claims about layers, which are
         attacked with networks of several layers alone. stochastic: gradients are.
+    where: the range of constants in which the claim is made; everywhere where it is None.
     """
 
     theorem: Theorem
     errors: str
     balls: tuple[str, ...]
     stochastic: bool
+    where: Range | None = None
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -83,8 +86,8 @@ class Target:
         return frozenset({*self.theorem.constants, *largest})
 
     def bound(self, numbers: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The claim at these constants; ∞ where the statement does not allow so large a step."""
-        value = evaluate.value(self.theorem.claim, numbers)
+        """The claim at these constants; ∞ out of its range, and where the statement does not allow so large a step."""
+        value = self._in_range(self.theorem.claim, numbers, np.inf)
         if self.theorem.step_at_most is None:
             return value
         largest = self.theorem.largest_step(numbers) * (1 + 1e-12)
@@ -95,9 +98,20 @@ class Target:
         known = dict(numbers)
         for symbol, code in ((alpha, "alpha"), (gamma, "step_size")):
             if code not in self.free and symbol in self.theorem.tuning:
-                value = evaluate.value(self.theorem.tuning[symbol], known)
+                value = self._in_range(self.theorem.tuning[symbol], known, 1.0)
                 known[code] = np.minimum(value, 1.0) if code == "alpha" else value
         return {code: known[code] for code in ("step_size", "alpha") if code in known and code not in numbers}
+
+    def _in_range(self, expression: sp.Expr, numbers: Mapping[str, np.ndarray], outside: float) -> np.ndarray:
+        """The expression where the claim is made, which is where it must be a number; `outside` elsewhere."""
+        inside = np.asarray(True) if self.where is None else self.where.holds(numbers)
+        if inside.all():
+            return evaluate.value(expression, numbers)
+        values = np.full(inside.shape, outside)
+        if inside.any():
+            rows = {name: np.broadcast_to(value, inside.shape)[inside] for name, value in numbers.items()}
+            values[inside] = evaluate.value(expression, rows)
+        return values
 
     @property
     def rules(self) -> Rules:
@@ -111,11 +125,15 @@ class Target:
     def words(self) -> str:
         """The claim in one line."""
         left = self.theorem.metric.words()
-        return f"{'E ' if self.theorem.expectation else ''}{left} <= {write(self.theorem.claim)}"
+        where = "" if self.where is None else f"  where {self.where.text}"
+        return f"{'E ' if self.theorem.expectation else ''}{left} <= {write(self.theorem.claim)}{where}"
 
 
-def target(theorem: Theorem) -> Target:
-    """The target that a statement is; `ValueError` where nothing here can attack it, with the reason."""
+def target(theorem: Theorem, where: str | None = None) -> Target:
+    """The target that a statement is, in the range `where`; `ValueError` where nothing here can attack it: the reason.
+
+    where: comparisons over the claim's constants, joined by commas.
+    """
     method, claim = theorem.method, theorem.claim
     about = f"{theorem.name} cannot be attacked"
     for what, value, known in (("momentum", method.momentum, MOMENTA), ("metric", theorem.metric.over, METRICS)):
@@ -131,6 +149,7 @@ def target(theorem: Theorem) -> Target:
     unknown = set(evaluate.code_names(sp.Tuple(claim, *tunings))) - KNOWN
     if unknown:
         raise ValueError(f"{about}: no attack knows the constant(s) {', '.join(sorted(unknown))}")
+    refuse_undeclared(theorem, about)
     if gamma not in claim.free_symbols and gamma not in theorem.tuning:
         raise ValueError(f"{about}: it has no step size and no tuning for one")
     if method.momentum != "none" and alpha not in claim.free_symbols and alpha not in theorem.tuning:
@@ -138,7 +157,12 @@ def target(theorem: Theorem) -> Target:
     errors = "additive" if delta in symbols else "pair" if symbols & {epsilon, eta, b, c} else "none"
     refuse_mixed_layers(theorem, about)
     stochastic, balls = (False, ()) if theorem.method.step.startswith("layer-") else _settings(theorem)
-    return Target(theorem, errors, balls, stochastic)
+    aim = Target(theorem, errors, balls, stochastic)
+    if where is None:
+        return aim
+    if method.step.startswith("layer-"):
+        raise ValueError(f"{about} in a range alone: every layer has constants of its own")
+    return replace(aim, where=read_range(where, sorted(aim.constants)))
 
 
 def _settings(theorem: Theorem) -> tuple[bool, tuple[str, ...]]:
@@ -173,7 +197,7 @@ def claimed(bound: str, setting: str, step_size: str | None = None, alpha_is: st
 
     A bound without γ (α) is read at a tuned step (α): `step_size` (`alpha_is`) where given, else the setting's own.
     """
-    theorem = bounds.theorems[setting]
+    theorem = bounds.load_theorem(setting)
     changes: dict[str, Any] = {"claim": parse(bound), "tuned_value": None, "leading": None, "limits": ()}
     tuning = dict(theorem.tuning)
     for symbol, text in ((gamma, step_size), (alpha, alpha_is)):
