@@ -1,5 +1,5 @@
-"""Mutants of the theorem files: every constant, exponent and symbol changed, every assumption dropped, and what notices it.
+"""Mutants of the theorem files: every constant, exponent and symbol changed, every assumption dropped.
 
-`make mutants` (or `python -m experiments.mutation`) prints the kill rate and the survivors. New theorems, and new
+`make mutants` (or `python -m experiments.mutation`) prints what notices them, the kill rate and the survivors. New theorems, and new
 fields of theorems, are found by walking.
 """
