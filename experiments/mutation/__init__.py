@@ -1,5 +1,5 @@
-"""Mutants of the theorem files: every constant, exponent and symbol changed, every assumption dropped.
+"""Mutants of the theorem files: every constant, exponent and symbol changed in turn, every assumption dropped.
 
-`make mutants` (or `python -m experiments.mutation`) prints what notices them, the kill rate and the survivors. New theorems, and new
-fields of theorems, are found by walking.
+`make mutants` (or `python -m experiments.mutation`) prints what notices them, the kill rate and the survivors. New
+theorems, and new fields of theorems, are found by walking.
 """
