@@ -167,8 +167,9 @@ def paragraph(outcome: Outcome) -> list[str]:
     additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
     short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
     said.append(
-        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot and its grid, tell that "
-        "size from none: there it can call neither a presence nor an absence."
+        f"In {len(short)} of {len(additive)} predicted shifts the study cannot, by its pilot (by its intervals, where "
+        "that saw a flat optimum) and its grid, tell that size from none: there it can call neither a presence nor an "
+        "absence."
     )
     said.append(calibration.sentence(calibration.checks(outcome.measured)))
     form = outcome.form

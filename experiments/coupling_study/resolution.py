@@ -36,6 +36,14 @@ class Resolvable:
         at, scale = self._at(quantity)
         return max(scale * self.floors[at], scale * self.noise[at] + grid)
 
+    def afterwards(self, quantity: str, grid: float, width: float) -> float:
+        """The same after the measurement: where the pilot knew none (a flat optimum), the width of the interval.
+
+        A shift as long as that lies half of it away from 0, whatever it is by noise and by the grid.
+        """
+        before, (at, scale) = self.of(quantity, grid), self._at(quantity)
+        return max(scale * self.floors[at], width) if np.isinf(before) else before
+
     def seeds_needed(self, quantity: str, effect: float, level: float, grid: float) -> int:
         """Seeds that an effect asks for; 0 where none are enough or the noise is not known."""
         at, scale = self._at(quantity)

@@ -26,8 +26,8 @@ class Verdict:
 
     beta is 1 − α, its shift a difference, and the prediction that of the sentence "the momentum parameter grows" if it
     meant β: S1's shift with the other sign. grid: the grid's part in the interval, half its width. resolvable: by noise
-    and grid together. seeds, seeds_needed: those there are, and those that the predicted effect asks for beyond the
-    grid's error; 0: none are enough, or it is not known.
+    and grid together, by the pilot or, where it knew none, by the measurement. seeds, seeds_needed: those there are,
+    and those that the predicted effect asks for beyond the grid's error; 0: none are enough, or it is not known.
     """
 
     line: Line
@@ -94,7 +94,7 @@ def _verdict(
     shift = predicted_shift(quantity, predictions[0], predictions[place])
     estimate, low, high = of.of(of.arms[place], SHIFTS[quantity])
     grid = of.grid_of(place, SHIFTS[quantity])
-    effect = resolved.of(quantity, grid)
+    effect = resolved.afterwards(quantity, grid, high - low)
     seen = (line, quantity, model, estimate, low, high)
     if shift is None:
         return Verdict(*seen, np.nan, grid, effect, resolved.seeds, 0, UNDECIDED, NO_PREDICTION)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from experiments.coupling_study.resolution import Resolvable
 from experiments.statistics.verdict import APPEARS, MORE, OTHER, UNDECIDED, UPPER, VERDICTS, judge
 
 NUMBERS = st.one_of(st.floats(-3, 3), st.sampled_from([-math.inf, math.inf, 0.0, 0.5, -0.5, 0.25]))
@@ -128,3 +129,10 @@ def test_examples(low, high, p, resolvable, holds, e, verdict) -> None:
 def test_refusals(given, says) -> None:
     with pytest.raises((TypeError, ValueError), match=says):
         judge(*given)
+
+
+def test_where_the_pilot_was_flat_the_measurement_says_what_is_resolved() -> None:
+    flat = Resolvable((0.17, 0.18, 0.01), (math.inf, 0.3, math.inf), (math.inf, 1.0, math.inf), 64, 0.5)
+    assert flat.afterwards("step size", 0.1, 0.4) == 0.4 and flat.afterwards("step size", 0.1, 0.1) == 0.17
+    assert flat.afterwards("alpha", 0.1, 5.0) == flat.of("alpha", 0.1) == 0.4
+    assert flat.afterwards("value", 0.1, math.inf) == math.inf
