@@ -95,6 +95,8 @@ def _verdict(
     estimate, low, high = of.of(of.arms[place], SHIFTS[quantity])
     grid = of.grid_of(place, SHIFTS[quantity])
     effect = resolved.afterwards(quantity, grid, high - low)
+    if shift == 0:  # an absence; an interval is no wider than its own width
+        effect = resolved.of(quantity, grid)
     seen = (line, quantity, model, estimate, low, high)
     if shift is None:
         return Verdict(*seen, np.nan, grid, effect, resolved.seeds, 0, UNDECIDED, NO_PREDICTION)
