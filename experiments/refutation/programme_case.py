@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.refutation.exact_record import exact_record
 from experiments.refutation.target import Target
-from experiments.verdict import SLACK
 from experiments.worst_cases.gram import load
 from experiments.worst_cases.interpolated import Interpolated
 from experiments.worst_cases.pep import is_frank_wolfe
@@ -56,19 +56,7 @@ def measure(instance: Mapping[str, Any], target: Target) -> dict[str, Any]:
     bound = float(target.bound(claim))
     if not (np.isfinite(bound) and bound > 0):
         raise ValueError("the claim has no bound for this case")
-    return {
-        "kind": PROGRAMME,
-        "instance": dict(instance),
-        "constants": {name: float(value) for name, value in claim.items()},
-        "measured": measured,
-        "uncertainty": 0.0,
-        "bound": bound,
-        "ratio": measured / bound,
-        "exact": True,
-        "runs": 1,
-        "seed": 0,
-        "violates": measured > bound * (1 + SLACK),
-    }
+    return exact_record(PROGRAMME, instance, {name: float(v) for name, v in claim.items()}, measured, bound)
 
 
 class _Errors:

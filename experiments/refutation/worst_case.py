@@ -9,9 +9,9 @@ import numpy as np
 
 from bounds.assumptions import Setting
 from experiments.refutation.deadline import NEVER, Deadline
+from experiments.refutation.exact_record import exact_record
 from experiments.refutation.quantities import PLAIN
 from experiments.refutation.target import Target
-from experiments.verdict import SLACK
 from experiments.worst_cases.ascent import Ascent
 from experiments.worst_cases.constructions import Constructions
 from lmo.names import unknown_name
@@ -110,19 +110,8 @@ def measure(instance: Mapping[str, Any], target: Target) -> dict[str, Any]:
         raise unknown_name("search", str(instance["search"]), RUNS)
     norms = RUNS[instance["search"]].play(found, target.theorem, played)
     measured = float(target.theorem.metric.of(norms[None])[0])
-    return {
-        "kind": WORST,
-        "instance": dict(instance),
-        "constants": {name: float(value[0]) for name, value in numbers.items() if name in target.constants},
-        "measured": measured,
-        "uncertainty": 0.0,
-        "bound": bound,
-        "ratio": measured / bound,
-        "exact": True,
-        "runs": 1,
-        "seed": 0,
-        "violates": measured > bound * (1 + SLACK),
-    }
+    said = {name: float(value[0]) for name, value in numbers.items() if name in target.constants}
+    return exact_record(WORST, instance, said, measured, bound)
 
 
 def smaller(record: Mapping[str, Any], target: Target, end: Deadline = NEVER) -> dict[str, Any]:
