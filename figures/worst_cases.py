@@ -12,13 +12,16 @@ from figures.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, figure, headlin
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables attained (norm, construction, delta, factor), d1, d1_a (delta, factor), candidate (search_factor).
+    """Variables attained (norm, construction, delta, factor), d1, d1_a (delta, factor), candidate (delta, search_factor).
 
     Curves as parts of r: d1_a_curve, hilbert_curve (delta_curve).
     """
     drawn, (plane, hilbert, steps) = figure(1, 3, width=12.6, height=4.8)
     _share(plane, dataset, "linf", named=True)
     plane.plot([0, 0.95], [0.5**0.5] * 2, color=BLUE, ls=":", lw=1.6, label="staircase for K → ∞: 0.707")
+    searched = dataset["candidate"].min("search_factor") / _r(dataset)
+    label = f"best pattern found, K = {dataset.attrs['search_steps']}: no run"
+    plane.plot(dataset["delta"], searched, "x", color=BLACK, ms=7, label=label)
     plane.set_title("ℓ∞, and spectral on the diagonal")
     plane.set_ylabel("average gradient / (r·√(2LΔ/K)), best step")
     plane.legend(loc="lower left")
@@ -33,7 +36,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         drawn,
         f"ℓ∞: an adversary gets at least {least:.2f} of r = (1+δ)/(1−δ), and never all of it; ℓ2: most is open",
         f"Explicit functions with their adversaries, run for K = {dataset.attrs['steps']} steps. Above the orange "
-        "lines nothing is possible (δ > 0).",
+        "lines nothing is possible (δ > 0): a pattern there is not real; at large δ its few steps are too few.",
     )
     return drawn
 
@@ -75,7 +78,7 @@ def _along_steps(axis: Axes, dataset: xr.Dataset) -> None:
         at = int(np.argmin(values.values))
         axis.plot(dataset["factor"][at], values[at], "v", color=colour, ms=9)
     label = f"best pattern found, K = {dataset.attrs['search_steps']}: no run"
-    axis.plot(dataset["search_factor"], dataset["candidate"], "x", color=BLACK, ms=7, label=label)
+    axis.plot(dataset["search_factor"], one["candidate"], "x", color=BLACK, ms=7, label=label)
     axis.set(xscale="log", ylim=(0, float(one["d1"].max()) * 1.05))
     axis.set(xlabel="step γ / √(2Δ/(LK))", ylabel="average gradient / √(2LΔ/K)")
     axis.set_xticks([0.5, 1, 2], ["0.5", "1", "2"])

@@ -61,8 +61,8 @@ def study(
     """Runs every construction at every step on a grid, beside what patterns reach in the relaxation and D1, D1-A.
 
     attained (norm, construction, delta, factor): average gradient norm of a run over √(2LΔ/K); NaN where the
-    construction does not live in the norm. candidate (search_factor): the best pattern of a linear programme in ℓ∞
-    with few steps at one δ, no run. The spectral norm has the values of ℓ∞, on the diagonal; one run of it is compared.
+    construction does not live in the norm. candidate (delta, search_factor): the best pattern of a linear programme in ℓ∞
+    with few steps, no run. The spectral norm has the values of ℓ∞, on the diagonal; one run of it is compared.
     """
     runs = _runs(deltas, tick, device, steps)
     everywhere = np.array([name in ON_ONE_COORDINATE for name in runs])[:, None, None]
@@ -76,7 +76,7 @@ def study(
             ),
             "d1": (("delta", "factor"), in_units("fixed-step", delta, factor, steps)),
             "d1_a": (("delta", "factor"), in_units("additive-error", delta, factor, steps)),
-            "candidate": ("search_factor", _candidates(tick, patterns)),
+            "candidate": (("delta", "search_factor"), _candidates(deltas, tick, patterns)),
             "d1_a_curve": ("delta_curve", ((2 + CURVE) / (2 + 2 * CURVE)) ** 0.5),
             "hilbert_curve": ("delta_curve", (1 - CURVE) ** 0.5 / (1 + CURVE) ** 1.5),
         },
@@ -150,13 +150,14 @@ def _one_coordinate(delta: float, steps: int = 600) -> float:
     return float(_norms(DiagonalQuadratic(one, cycle.start * one), oracle, whole, one).mean())
 
 
-def _candidates(tick: Tick, patterns: int) -> list[float]:
-    """Per step: the best of so many patterns on three coordinates, over √(2LΔ/K)."""
-    values = []
-    for i, factor in enumerate(SEARCH_FACTORS):
-        tick(f"worst cases · patterns at h = {factor:g}", 0.6 + 0.4 * i / len(SEARCH_FACTORS))
-        relaxation = Relaxation(Alphabet("linf", 3, SEARCH_DELTA), SEARCH_STEPS, factor, sharp=True)
-        values.append(search(relaxation, lambda tried, best: tried >= patterns).solution.value)
+def _candidates(deltas: tuple[float, ...], tick: Tick, patterns: int) -> np.ndarray:
+    """(delta, search_factor): the best of so many patterns on three coordinates, over √(2LΔ/K)."""
+    values = np.empty((len(deltas), len(SEARCH_FACTORS)))
+    for i, place in enumerate(np.ndindex(values.shape)):
+        delta, factor = deltas[place[0]], SEARCH_FACTORS[place[1]]
+        tick(f"worst cases · patterns at δ = {delta:g}, h = {factor:g}", 0.6 + 0.4 * i / values.size)
+        relaxation = Relaxation(Alphabet("linf", 3, delta), SEARCH_STEPS, factor, sharp=True)
+        values[place] = search(relaxation, lambda tried, best: tried >= patterns).solution.value
     return values
 
 
