@@ -12,9 +12,9 @@ from figures.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, figure, headlin
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables attained (norm, construction, delta, factor), d1, d1_a (delta, factor), candidate (delta, search_factor).
+    """Variables attained (norm, construction, delta, factor), d1, d1_a (delta, factor).
 
-    Curves as parts of r: d1_a_curve, hilbert_curve (delta_curve).
+    Of no run: candidate (delta, search_factor). Curves as parts of r: d1_a_curve, hilbert_curve (delta_curve).
     """
     drawn, (plane, hilbert, steps) = figure(1, 3, width=12.6, height=4.8)
     _share(plane, dataset, "linf", named=True)
@@ -77,7 +77,7 @@ def _along_steps(axis: Axes, dataset: xr.Dataset) -> None:
         axis.plot(dataset["factor"], values, color=colour, lw=2, label=label)
         at = int(np.argmin(values.values))
         axis.plot(dataset["factor"][at], values[at], "v", color=colour, ms=9)
-    label = f"best pattern found, K = {dataset.attrs['search_steps']}: no run"
+    label = f"the same patterns, K = {dataset.attrs['search_steps']}"
     axis.plot(dataset["search_factor"], one["candidate"], "x", color=BLACK, ms=7, label=label)
     axis.set(xscale="log", ylim=(0, float(one["d1"].max()) * 1.05))
     axis.set(xlabel="step γ / √(2Δ/(LK))", ylabel="average gradient / √(2LΔ/K)")

@@ -61,8 +61,8 @@ def study(
     """Runs every construction at every step on a grid, beside what patterns reach in the relaxation and D1, D1-A.
 
     attained (norm, construction, delta, factor): average gradient norm of a run over √(2LΔ/K); NaN where the
-    construction does not live in the norm. candidate (delta, search_factor): the best pattern of a linear programme in ℓ∞
-    with few steps, no run. The spectral norm has the values of ℓ∞, on the diagonal; one run of it is compared.
+    construction does not live in the norm. candidate (delta, search_factor): the best pattern of a linear programme in
+    ℓ∞ with few steps, no run. The spectral norm has the values of ℓ∞, on the diagonal; one run of it is compared.
     """
     runs = _runs(deltas, tick, device, steps)
     everywhere = np.array([name in ON_ONE_COORDINATE for name in runs])[:, None, None]
