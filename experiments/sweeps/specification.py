@@ -48,7 +48,7 @@ class Sweep:
         dtype: "float64" or "float32", that of the iterates.
         chunk_runs: runs in one batch; None: sized to the cache (`experiments.sweeps.plan`). Matrix products round by
             the size of their batch, so results of oracles made of products agree between sizes only to rounding of
-            the oracle's dtype: 3e-4 seen for `you@bfloat16`, at 1 against 7.
+            the oracle's dtype.
 
     Raises:
         TypeError, ValueError: what is wrong, what is allowed, and the nearest name.

@@ -15,7 +15,7 @@ from lmo.checks import check_integer, check_number, unknown_name
 
 Tick = Callable[[str, float], None]  # (what is being done, fraction of the budget used)
 Status = Literal["run", "candidate", "upper"]
-NORMS = ("l2", "linf", "l1", "spectral")
+NORMS = ("l2", "linf", "l1", "l3", "spectral", "nuclear", "max-row", "max-column")
 
 
 def silent(what: str, done: float) -> None:

@@ -22,7 +22,7 @@ def worst_case(
             "weight_decay in place of these two; ranges like 0:0.9:10."
         ),
     ] = None,
-    norm: Annotated[str, typer.Option(help="l2, linf, l1 or spectral.")] = "linf",
+    norm: Annotated[str, typer.Option(help="l2, linf, l1, l3, spectral, nuclear, max-row or max-column.")] = "linf",
     search: Annotated[
         list[str] | None,
         typer.Option(

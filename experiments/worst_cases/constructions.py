@@ -14,12 +14,14 @@ from experiments.problems.base import Problem
 from experiments.problems.hard.cycles import CostsTooMuch, long_cycle, two_cycle
 from experiments.problems.hard.diagonal import Diagonal
 from experiments.problems.hard.huber import Huber
+from experiments.problems.hard.reshaped import BALLS as MATRICES
+from experiments.problems.hard.reshaped import Reshaped, ReshapedAnswers
 from experiments.problems.hard.saturated import Saturated
 from experiments.problems.hard.staircase import Staircase
 from experiments.problems.hard.washboard import Washboard
 from experiments.run import run
 from experiments.worst_cases.base import NORMS, Attack, Case, Clock, Tick, bound_at, completed, deterministic, silent
-from lmo.balls import L1, L2, LInf, NormBall
+from lmo.balls import L1, L2, LInf, Lp, NormBall
 from lmo.checks import unknown_name
 from lmo.method import Method
 from lmo.oracles import Exact, Perturbed
@@ -38,7 +40,8 @@ PLANE: dict[str, Build] = {  # two coordinates: ℓ∞, and the diagonal of a ma
 LINE: dict[str, Build] = {  # one coordinate: every norm
     f"washboard, margin {m:g}": partial(Washboard, margin=m) for m in MARGINS
 }
-BALLS: dict[str, NormBall] = {"linf": LInf(), "l1": L1(), "l2": L2()}
+BALLS: dict[str, NormBall] = {"linf": LInf(), "l1": L1(), "l2": L2(), "l3": Lp(3.0)}
+PLANES = ("linf", "spectral", "max-row", "max-column")  # norms in which two coordinates are ℓ∞
 
 
 class Constructions(Attack):
@@ -92,7 +95,7 @@ def kinds(norm: str) -> list[str]:
     if norm not in NORMS:
         raise unknown_name("norm", norm, NORMS)
     on_line = [] if norm == "spectral" else list(LINE)
-    return [*PLANE, *on_line] if norm in ("linf", "spectral") else on_line
+    return [*PLANE, *on_line] if norm in PLANES else on_line
 
 
 def setting(kind: str, norm: str, constants: Mapping[str, Any]) -> tuple[Problem, Oracle] | None:
@@ -103,11 +106,18 @@ def setting(kind: str, norm: str, constants: Mapping[str, Any]) -> tuple[Problem
     if not exist(kind, constants).all():
         return None
     problem = _built(kind, constants)
+    oracle: Oracle
     if kind in LINE:
-        return problem, Perturbed(Exact(BALLS[norm]), Shrink(_per_run(constants, "delta")))
-    assert isinstance(problem, Huber | Saturated | Staircase)
-    shown = Diagonal(problem) if norm == "spectral" else problem
-    return shown, shown.oracle()
+        oracle = Perturbed(Exact(BALLS.get(norm, L2())), Shrink(_per_run(constants, "delta")))
+    else:
+        assert isinstance(problem, Huber | Saturated | Staircase)
+        if norm == "spectral":
+            diagonal = Diagonal(problem)
+            return diagonal, diagonal.oracle()
+        oracle = problem.oracle()
+    if norm in MATRICES:
+        return Reshaped(problem, norm), ReshapedAnswers(oracle, norm)
+    return problem, oracle
 
 
 def exist(kind: str, constants: Mapping[str, Any]) -> np.ndarray:

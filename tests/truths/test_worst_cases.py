@@ -6,15 +6,18 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import bounds
+from experiments.problems.hard.reshaped import Reshaped
 from experiments.worst_cases.base import replay
-from experiments.worst_cases.constructions import Constructions
+from experiments.worst_cases.constructions import Constructions, kinds, played, setting
 from experiments.worst_cases.exact_pattern import exact
 from experiments.worst_cases.pattern_search import search
 from experiments.worst_cases.patterns import Alphabet
 from experiments.worst_cases.polyhedral import Polyhedral
 from experiments.worst_cases.relaxation import Relaxation
+from lmo import measure
 
 D1 = bounds.theorems["fixed-step"]
 
@@ -84,3 +87,36 @@ def test_the_pattern_search_is_above_its_first_table() -> None:
         assert value <= found <= (1 / factor + 1.5**2 * factor) / (2 * 0.5) * 1.0001
         ratios.append(found / value)
     assert sum(ratio >= 1.05 for ratio in ratios) >= 3, ratios
+
+
+@pytest.mark.parametrize("norm", ["spectral", "max-row", "max-column"])
+def test_two_coordinates_are_a_plane_of_these_norms(norm: str) -> None:
+    constants = {"steps": 40, "delta": 0.5, "step_size": 0.1, "initial_gap": 1.0, "smoothness": 1.0}
+    for kind in ("staircase, margin 0", "two-cycle, Huber"):
+        np.testing.assert_allclose(played(kind, norm, constants), played(kind, "linf", constants), rtol=1e-9)
+    made = setting("staircase, margin 0", norm, constants)
+    assert made is not None
+    problem, oracle = made
+    (ball,) = problem.balls()
+    assert problem.smoothness(ball).value == 1.0 and problem.smoothness(ball).kind == "exact"
+    m = problem.true_gradient(problem.start(1))
+    error = measure(ball, m, oracle(m)[0])
+    assert float(error.delta) == pytest.approx(0.5) and float(error.eta) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l3", "nuclear", "max-row"])
+def test_one_coordinate_is_a_line_of_every_norm(norm: str) -> None:
+    constants = {"steps": 40, "delta": 0.5, "step_size": 0.1, "initial_gap": 1.0, "smoothness": 1.0}
+    one = played("washboard, margin 0", norm, constants)
+    np.testing.assert_allclose(one, played("washboard, margin 0", "l2", constants), rtol=1e-9)
+    assert norm == "max-row" or set(kinds(norm)) == {f"washboard, margin {m}" for m in (0, 1, 3)}
+
+
+def test_matrices_of_more_rows_and_columns_are_refused() -> None:
+    made = setting("staircase, margin 0", "max-row", {**dict.fromkeys(("initial_gap", "smoothness"), 1.0), "steps": 9,
+                                                     "delta": 0.5, "step_size": 0.1})  # fmt: skip
+    assert made is not None
+    with pytest.raises(ValueError, match="one column or one row"):
+        made[1](torch.ones(1, 2, 2, dtype=torch.float64))
+    with pytest.raises(ValueError, match="one coordinate"):
+        Reshaped(made[0].inside, "nuclear")  # type: ignore[attr-defined]
