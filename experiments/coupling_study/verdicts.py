@@ -11,7 +11,7 @@ from experiments.coupling_study.measured import QUANTITIES, Measured
 from experiments.coupling_study.predicted import Prediction, bound_at
 from experiments.coupling_study.resolution import Resolvable
 from experiments.statistics.multiple import simultaneous_level
-from experiments.statistics.verdict import UNDECIDED, judge
+from experiments.statistics.verdict import UNDECIDED, UPPER, Coupling, judge
 
 MODELS = ("additive", "signed")
 SHIFTS = {"step size": "step_shift", "alpha": "alpha_shift", "beta": "beta_shift", "value": "value_shift"}
@@ -102,8 +102,9 @@ def _verdict(
         return Verdict(*seen, np.nan, grid, effect, resolved.seeds, 0, UNDECIDED, NO_PREDICTION)
     told = judge(low, high, shift, effect, _bound_holds(of, place, model), estimate)
     needed = resolved.seeds_needed(quantity, shift, level, grid)
-    reason = NO_ROOM if told.verdict == UNDECIDED and _at_the_end(of, quantity, shift) else told.reason
-    return Verdict(*seen, shift, grid, effect, resolved.seeds, needed, told.verdict, reason)
+    if told.verdict in (UNDECIDED, UPPER) and _at_the_end(of, quantity, shift):
+        told = Coupling(UNDECIDED, NO_ROOM)
+    return Verdict(*seen, shift, grid, effect, resolved.seeds, needed, told.verdict, told.reason)
 
 
 def _at_the_end(of: Measured, quantity: str, shift: float) -> bool:

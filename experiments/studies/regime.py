@@ -43,7 +43,7 @@ class Scale:
     tries: int = 60
 
 
-QUICK = Scale((50, 150), (0.35,), 10, (0.35, 150), (DELTA,), ((0.566, 80),), 3, 0)
+QUICK = Scale((50, 150), (0.35,), 10, (0.35, 150), (DELTA,), ((0.566, 80),), 12, 0)
 
 
 def study(scale: Scale = Scale(), tick: Tick = silent) -> Result:
