@@ -37,7 +37,7 @@ class FrankWolfeProgramme(Attack):
         self, target: Target, rng: np.random.Generator, steps: int, end: Deadline = NEVER
     ) -> dict[str, Any] | None:
         """One error at so many steps."""
-        delta = 0.0 if target.errors == "none" or rng.random() < 0.1 else LARGEST_ERROR * float(rng.random())
+        delta = 0.0 if rng.random() < 0.1 else LARGEST_ERROR * float(rng.random())
         attained = Attained(round(delta, 3), steps)
         try:
             end.check()
