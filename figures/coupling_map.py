@@ -114,5 +114,5 @@ def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
 def _detail(dataset: xr.Dataset) -> str:
     return (
         "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured at the largest error, over an "
-        f"exact oracle. Verdicts’ intervals hold together at {100 * dataset.attrs['level']:g} %."
+        f"exact oracle. Verdicts’ intervals: {100 * dataset.attrs['level']:g} % together, nominally."
     )
