@@ -1,13 +1,15 @@
-"""The best pattern in ℓ∞ by mixed-integer programming: exact, for a few steps and coordinates."""
+"""The best pattern in ℓ∞ or ℓ1 by mixed-integer programming: exact, for a few steps and coordinates."""
 
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
+from experiments.worst_cases.patterns import Alphabet
 from experiments.worst_cases.relaxation import Relaxation
 
 
@@ -60,72 +62,93 @@ class Model:
         return -float(found.fun)
 
 
+class Part(NamedTuple):
+    """What is chosen by itself in an answer: one row of `moves` (options, d); the answer is the sum over all parts.
+
+    `faces` (options, d) is what the choice says of g: ⟨face, g⟩ is this part of ‖g‖_*. None where it says nothing.
+    """
+
+    moves: np.ndarray
+    faces: np.ndarray | None
+
+
+def parts(alphabet: Alphabet) -> list[Part]:
+    """In ℓ∞ every coordinate is answered by itself, in ℓ1 the face and the error are."""
+    if alphabet.norm == "l1":
+        return [Part(-alphabet.faces, alphabet.faces), Part(alphabet.errors, None)]
+    b, c = 1 + alphabet.delta, 1 - alphabet.delta
+    answers = np.array(sorted({b, c, -b, -c}))[:, None]
+    return [Part(answers * e, -np.sign(answers) * e) for e in np.eye(alphabet.dimension)]
+
+
 def exact(relaxation: Relaxation, seconds: float = 60.0) -> float:
     """The largest value of any pattern, in units of √(2LΔ/K): what the local search cannot exceed.
 
-    Made for `Relaxation(Alphabet("linf", …), sharp=False)` with up to three steps and two coordinates; the number of
-    binaries grows with the number of possible distances.
+    Made for the plain conditions (sharp=False) with up to three steps and two coordinates; the number of binaries grows
+    with the number of possible distances.
 
     Raises:
-        ValueError: another norm, or the sharp conditions. RuntimeError: not solved in `seconds`.
+        ValueError: the sharp conditions. RuntimeError: not solved in `seconds`.
     """
-    if relaxation.alphabet.norm != "linf" or relaxation.sharp:
-        raise ValueError("the mixed-integer programme is written for ℓ∞ and the plain conditions (sharp=False)")
+    if relaxation.sharp:
+        raise ValueError("the mixed-integer programme is written for the plain conditions (sharp=False)")
     return _Exact(relaxation).solve(seconds)
 
 
 class _Exact:
-    """Binary y_{k,m,a}: coordinate m answers step k with a ∈ {±b, ±c}; products with g by bounds on |g|."""
+    """Binary y_{k,part,option}; products of what is chosen with g by bounds on ‖g‖_*."""
 
     def __init__(self, relaxation: Relaxation) -> None:
         self.r, self.model = relaxation, Model()
-        steps, d = relaxation.steps, relaxation.alphabet.dimension
-        b, c = 1 + relaxation.alphabet.delta, 1 - relaxation.alphabet.delta
-        self.answers = sorted({b, c, -b, -c})
-        self.most = float(np.sqrt(2 * relaxation.gap)) + (b * steps)  # |g| along any run: ‖g_0‖ and what L allows
+        steps, alphabet = relaxation.steps, relaxation.alphabet
+        self.parts = parts(alphabet)
+        # ‖g‖_* along any run: ‖g_0‖_* and what L allows. Every part of an answer has a norm of at most 1 + δ.
+        self.most = float(np.sqrt(2 * relaxation.gap)) + (1 + alphabet.delta) * steps
         self.f = [self.model.variable(0.0) for _ in range(steps + 1)]
         self.model.low[self.f[0]] = self.model.high[self.f[0]] = relaxation.gap
-        self.g = [[self.model.variable(-self.most, self.most) for _ in range(d)] for _ in range(steps + 1)]
-        self.y = [[self.model.choice(len(self.answers)) for _ in range(d)] for _ in range(steps)]
-        self.size = [[self._size(k, m) for m in range(d)] for k in range(steps)]
-
-    def _size(self, k: int, m: int) -> int:
-        """|g_km| for k < K: g_km·sign ≥ 0, the sign opposite to the answer's."""
-        size, g = self.model.variable(0.0, self.most), self.g[k][m]
-        positive = {self.y[k][m][i]: 1.0 for i, a in enumerate(self.answers) if a < 0}  # 1 if g ≥ 0
-        self.model.at_most({g: 1.0} | {y: -self.most for y in positive}, 0.0)
-        self.model.at_most({g: -1.0} | {y: self.most for y in positive}, self.most)
-        self.model.at_most({size: 1.0, g: -1.0} | {y: 2 * self.most for y in positive}, 2 * self.most)
-        self.model.at_most({size: 1.0, g: 1.0} | {y: -2 * self.most for y in positive}, 0.0)
-        self.model.at_most({size: -1.0, g: 1.0}, 0.0)
-        self.model.at_most({size: -1.0, g: -1.0}, 0.0)
-        return size
+        self.g = [
+            [self.model.variable(-self.most, self.most) for _ in range(alphabet.dimension)] for _ in range(steps + 1)
+        ]
+        self.y = [[self.model.choice(len(part.moves)) for part in self.parts] for _ in range(steps)]
 
     def solve(self, seconds: float) -> float:
         """All conditions, then the optimum."""
         steps = self.r.steps
+        sizes = [self._size(k, p) for k in range(steps) for p, part in enumerate(self.parts) if part.faces is not None]
         self.products = {
-            (i, k, m): self._product(i, k, m)
+            (i, k): [self._product(i, k, p) for p in range(len(self.parts))]
             for i in range(steps + 1)
             for k in range(steps)
-            for m in range(self.r.alphabet.dimension)
         }
         for k in range(steps + 1):
-            for signs, t in itertools.product(self.r.alphabet.faces, self.r.touching):
-                row = {g: float(t * s) for g, s in zip(self.g[k], signs, strict=True)}
-                self.model.at_most(row | {self.f[k]: -1.0}, float(t**2 / 2))
+            for face, t in itertools.product(self.r.alphabet.faces, self.r.touching):
+                self.model.at_most(self._along(t * face, k) | {self.f[k]: -1.0}, float(t**2 / 2))
         for i, j in itertools.combinations(range(steps + 1), 2):
             self._pair(i, j)
-        objective = {size: self.r.factor / steps for row in self.size for size in row}
-        return self.model.maximise(objective, seconds)
+        return self.model.maximise({size: self.r.factor / steps for size in sizes}, seconds)
 
-    def _product(self, i: int, k: int, m: int) -> int:
-        """g_im · (answer of step k on coordinate m)."""
-        reach = self.most * max(self.answers)
-        product, g = self.model.variable(-reach, reach), self.g[i][m]
-        for y, a in zip(self.y[k][m], self.answers, strict=True):
+    def _along(self, vector: np.ndarray, k: int) -> dict[int, float]:
+        """The row ⟨vector, g_k⟩."""
+        return {g: float(v) for g, v in zip(self.g[k], vector, strict=True) if v}
+
+    def _size(self, k: int, p: int) -> int:
+        """⟨face, g_k⟩ of the face that the choice says, which no other face of this part exceeds."""
+        size, faces = self.model.variable(0.0, self.most), self.parts[p].faces
+        assert faces is not None
+        for face in np.unique(faces, axis=0):
+            inside = self._along(face, k)
+            self.model.at_most(inside | {size: -1.0}, 0.0)
+            said = {y: 2 * self.most for y, own in zip(self.y[k][p], faces, strict=True) if (own == face).all()}
+            self.model.at_most({g: -v for g, v in inside.items()} | {size: 1.0} | said, 2 * self.most)
+        return size
+
+    def _product(self, i: int, k: int, p: int) -> int:
+        """⟨g_i, what part p of the answer of step k is⟩."""
+        reach = self.most * (1 + self.r.alphabet.delta)
+        product = self.model.variable(-reach, reach)
+        for y, move in zip(self.y[k][p], self.parts[p].moves, strict=True):
             for sign in (1.0, -1.0):
-                self.model.at_most({product: sign, g: -sign * a, y: 2 * reach}, 2 * reach)
+                self.model.at_most(self._along(-sign * move, i) | {product: sign, y: 2 * reach}, 2 * reach)
         return product
 
     def _pair(self, i: int, j: int) -> None:
@@ -133,27 +156,31 @@ class _Exact:
         distances = self._distances(j - i)
         chosen = self.model.choice(len(distances))
         self._at_most_the_distance(i, j, dict(zip(chosen, distances, strict=True)))
-        for signs in self.r.alphabet.faces:
-            row = {g: float(s) for g, s in zip(self.g[i], signs, strict=True)}
-            row |= {g: -float(s) for g, s in zip(self.g[j], signs, strict=True)}
+        for face in self.r.alphabet.faces:
+            row = self._along(face, i) | self._along(-face, j)
             self.model.at_most(row | {y: -r for y, r in zip(chosen, distances, strict=True)}, 0.0)
         square = {y: -(r**2) / 2 for y, r in zip(chosen, distances, strict=True)}
         for point in (i, j):
-            slope = {self.products[point, k, m]: -1.0 for k in range(i, j) for m in range(len(self.g[0]))}
+            slope = {product: -1.0 for k in range(i, j) for product in self.products[point, k]}
             row = slope | {self.f[j]: 1.0, self.f[i]: -1.0}
             self.model.at_most(row | square, 0.0)
             self.model.at_most({column: -v for column, v in row.items()} | square, 0.0)
 
     def _distances(self, steps: int) -> list[float]:
-        sums = {0.0}
-        for _ in range(steps):
-            sums = {round(s + a, 12) for s in sums for a in self.answers}
-        return sorted({abs(s) for s in sums})
+        """Every ‖x_j − x_i‖ of j − i answers."""
+        moved = np.zeros((1, self.r.alphabet.dimension))
+        for moves in [part.moves for part in self.parts] * steps:
+            moved = np.unique((moved[:, None] + moves).reshape(-1, moved.shape[-1]).round(12), axis=0)
+        return sorted(set(self.r.alphabet.primal(moved).round(12).tolist()))
 
     def _at_most_the_distance(self, i: int, j: int, chosen: dict[int, float]) -> None:
-        """The chosen distance is at most ‖x_j − x_i‖_∞: some coordinate, up or down, has moved so far."""
-        d, far = self.r.alphabet.dimension, 2 * (j - i) * max(self.answers)
-        which = self.model.choice(2 * d)
-        for (m, sign), y in zip(itertools.product(range(d), (1.0, -1.0)), which, strict=True):
-            moved = {self.y[k][m][n]: -sign * a for k in range(i, j) for n, a in enumerate(self.answers)}
-            self.model.at_most(chosen | moved | {y: far}, far)
+        """The chosen distance is at most ‖x_j − x_i‖ = max ⟨v, x_j − x_i⟩: some vertex v of the dual ball gives it."""
+        vertices, far = self.r.alphabet.dual_vertices, 2 * (j - i) * (1 + self.r.alphabet.delta)
+        for vertex, which in zip(vertices, self.model.choice(len(vertices)), strict=True):
+            moved = {
+                y: -float(move @ vertex)
+                for k in range(i, j)
+                for part, chosen_part in zip(self.parts, self.y[k], strict=True)
+                for y, move in zip(chosen_part, part.moves, strict=True)
+            }
+            self.model.at_most(chosen | moved | {which: far}, far)

@@ -1,4 +1,4 @@
-"""The attack by mixed-integer programming: the best of all patterns, proved, for a few steps in ℓ∞."""
+"""The attack by mixed-integer programming: the best of all patterns, proved, for a few steps in ℓ∞ and ℓ1."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from experiments.worst_cases.patterns import Alphabet
 from experiments.worst_cases.polyhedral import unit_of
 from experiments.worst_cases.relaxation import Relaxation
 
+DIMENSION = 2
 MOST_STEPS = 3
 
 
 class MixedInteger(Attack):
-    """All patterns of answers 1±δ on one or two coordinates in ℓ∞; no pattern is above the value, it is no run."""
+    """All patterns of answers 1±δ on two coordinates in ℓ∞ or ℓ1; no pattern is above the value, it is no run."""
 
     name: ClassVar[str] = "mixed-integer"
     says: ClassVar[str] = f"the best of all patterns of answers 1±δ, up to {MOST_STEPS} steps"
 
     def refuses(self, theorem: Theorem, norm: str) -> str | None:
-        if norm != "linf":
-            return "the mixed-integer programme is written for ℓ∞"
+        if norm not in ("linf", "l1"):
+            return "its conditions are linear in ℓ∞ and ℓ1 only"
         if theorem.metric.over != "mean" or theorem.method.step != "fixed":
             return "it maximises the average gradient of a fixed step"
         return deterministic(theorem)
@@ -42,9 +43,8 @@ class MixedInteger(Attack):
         if steps > MOST_STEPS:
             raise ValueError(f"`mixed-integer` takes at most {MOST_STEPS} steps (steps={steps}); use `polyhedral`")
         unit, factor = unit_of(full)
-        dimension = 2 if steps < MOST_STEPS else 1
         tick(f"mixed-integer programme · K = {steps}", 0.0)
-        relaxation = Relaxation(Alphabet(norm, dimension, full["delta"]), steps, factor)
+        relaxation = Relaxation(Alphabet(norm, DIMENSION, full["delta"]), steps, factor)
         value = exact(relaxation, seconds=max(budget_seconds, 60.0)) * unit
-        detail = f"no pattern of answers 1±δ on {dimension} coordinate(s) does worse, by the plain conditions"
+        detail = f"no pattern of answers 1±δ on {DIMENSION} coordinates does worse, by the plain conditions"
         return Case(self.name, theorem.name, norm, full, value, bound_at(theorem, full), "candidate", detail)

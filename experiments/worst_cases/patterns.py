@@ -13,7 +13,7 @@ from lmo.checks import check_integer, check_number, unknown_name
 
 @dataclass(frozen=True)
 class Alphabet:
-    """All letters of a norm. A letter is a face, a vertex of the dual ball: ‖g‖_* = ⟨face, g⟩, and an error, which
+    """All letters of a norm. A letter is a face, a vertex of the ball with ‖g‖_* = ⟨face, g⟩, and an error, which
     makes the answer an extreme point of lmo(g) + δ·ball.
 
     "linf": the face holds the signs of g; the answer is −face with a length 1±δ for every coordinate.
@@ -34,9 +34,18 @@ class Alphabet:
 
     @cached_property
     def faces(self) -> np.ndarray:
-        """(faces, d): the vertices of the dual ball, so ‖y‖_* = max faces @ y."""
-        if self.norm == "linf":
-            return np.array(list(itertools.product((1.0, -1.0), repeat=self.dimension)))
+        """(faces, d): the vertices of the ball, so ‖y‖_* = max faces @ y."""
+        return self._sign_vectors() if self.norm == "linf" else self._unit_vectors()
+
+    @property
+    def dual_vertices(self) -> np.ndarray:
+        """(vertices, d): those of the dual ball, so ‖x‖ = max dual_vertices @ x."""
+        return self._unit_vectors() if self.norm == "linf" else self._sign_vectors()
+
+    def _sign_vectors(self) -> np.ndarray:
+        return np.array(list(itertools.product((1.0, -1.0), repeat=self.dimension)))
+
+    def _unit_vectors(self) -> np.ndarray:
         return np.concatenate([np.eye(self.dimension), -np.eye(self.dimension)])
 
     @cached_property
@@ -45,7 +54,7 @@ class Alphabet:
         if self.norm == "linf":
             lengths = (1 + self.delta, 1 - self.delta)
             return np.array(list(itertools.product(lengths, repeat=self.dimension)))
-        return self.delta * np.concatenate([np.eye(self.dimension), -np.eye(self.dimension)])
+        return self.delta * self._unit_vectors()
 
     def size(self) -> tuple[int, int]:
         """How many faces and errors there are."""

@@ -59,7 +59,7 @@ class Relaxation:
 
     @cached_property
     def lipschitz(self) -> csr_array:
-        """Rows ⟨v, g_i − g_j⟩ for every pair and vertex v of the dual ball; the pattern is in the right side alone."""
+        """Rows ⟨v, g_i − g_j⟩ for every pair and vertex v of the ball; the pattern is in the right side alone."""
         i, j = self.pairs
         where, vertices = self.gradient_columns(), self.alphabet.faces
         rows = np.arange(len(i) * len(vertices)).reshape(len(i), -1, 1)

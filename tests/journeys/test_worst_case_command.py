@@ -39,8 +39,10 @@ def test_additive_errors_have_a_bound_nearer_to_the_runs() -> None:
     assert 0.3 < finer["run"]["ratio"] <= 1
 
 
-def test_few_steps_are_searched_to_the_end() -> None:
-    said = lmo("worst-case", "fixed-step", "delta=0.5", "steps=2", "--search", "mixed-integer", "--json")
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+def test_few_steps_are_searched_to_the_end(norm: str) -> None:
+    words = ("delta=0.5", "steps=2", "--norm", norm, "--search", "mixed-integer", "--json")
+    said = lmo("worst-case", "fixed-step", *words)
     (row,) = strict_json(said.out)
     assert row["run"] is None and 0 < row["searched"]["mixed-integer"]["ratio"] < 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -14,7 +15,7 @@ from experiments.worst_cases.base import replay
 from experiments.worst_cases.constructions import Constructions, kinds, played, setting
 from experiments.worst_cases.exact_pattern import exact
 from experiments.worst_cases.pattern_search import search
-from experiments.worst_cases.patterns import Alphabet
+from experiments.worst_cases.patterns import Alphabet, Pattern
 from experiments.worst_cases.polyhedral import Polyhedral
 from experiments.worst_cases.relaxation import Relaxation
 from lmo import measure
@@ -50,9 +51,20 @@ def test_the_solution_keeps_what_smoothness_implies() -> None:
     assert np.abs(g[:-1]).sum(-1).mean() == pytest.approx(found.solution.value, rel=1e-6)  # 1/h = 1
 
 
-@pytest.mark.parametrize(("steps", "dimension"), [(2, 1), (3, 1), (2, 2)])
-def test_the_search_finds_the_best_pattern_where_all_can_be_tried(steps: int, dimension: int) -> None:
-    relaxation = Relaxation(Alphabet("linf", dimension, 0.5), steps, 1.0)
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+@pytest.mark.parametrize("delta", [0.0, 0.3, 0.75])
+def test_no_pattern_is_above_the_mixed_integer_programme_and_one_reaches_it(norm: str, delta: float) -> None:
+    relaxation = Relaxation(Alphabet(norm, 2, delta), 2, 1.0)
+    faces, errors = ([*itertools.product(range(count), repeat=2)] for count in relaxation.alphabet.size())
+    every = [relaxation.solve(Pattern(relaxation.alphabet, np.array(f), np.array(e))) for f in faces for e in errors]
+    assert exact(relaxation) == pytest.approx(max(solution.value for solution in every), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("norm", "steps", "dimension"), [("linf", 2, 1), ("linf", 3, 1), ("linf", 2, 2), ("l1", 3, 1), ("l1", 3, 2)]
+)
+def test_the_search_finds_the_best_pattern_where_all_can_be_tried(norm: str, steps: int, dimension: int) -> None:
+    relaxation = Relaxation(Alphabet(norm, dimension, 0.5), steps, 1.0)
     found = search(relaxation, lambda tried, best: tried >= 120)
     assert found.solution.value == pytest.approx(exact(relaxation, seconds=60), rel=1e-5)
 
