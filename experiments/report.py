@@ -31,10 +31,10 @@ CAPTIONS = {
     "orange line nothing is possible; nobody knows about the space between.",
     "coupling": "How much step size and α should move when the oracle gets worse. Hollow: what the closed forms say; "
     "filled: the exact optimum of the same bound. Right: from how many steps on the closed form is right.",
-    "coupling_map": "Every cell is a tuned setting with one kind of error. Blue: the best step size, α or value moves "
-    "as the additive model predicts; yellow: that is an upper bound only; red: it moves the other way; grey: the runs "
-    "do not tell. The corner is the signed model’s verdict. Right: what a user loses who tunes for an exact oracle and "
-    "changes nothing.",
+    "coupling_map": "Every cell is a tuned setting with one kind of error. Left: what a user loses who tunes for an "
+    "exact oracle and changes nothing. Blue: the best step size, α or value moves as the additive model predicts; "
+    "yellow: that is an upper bound only; red: it moves the other way; grey: the runs do not tell. The corner is the "
+    "signed model’s verdict.",
     "regime": "Left: how α* moves with the error in S1, by noise and horizon, and in runs at the same places. Middle: "
     "what an error does depends on where the oracle is too long; S1's pair of exponents is one point of a line. Right: "
     "the most harmful error moves α* the other way.",

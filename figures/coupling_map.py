@@ -25,28 +25,28 @@ TITLES = {
 }
 LEAST = 12.0  # inches, which the headline takes
 FEW = 4  # rows, below which the name of the axis is higher than they are
-LARGE = 0.2  # a regret from which the shade is full
+LARGE, FULL = 0.2, (0.42, 0.18, 0.45)  # a regret from which the shade is full; that shade, of no verdict
 
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables verdict (line, quantity, model), shift (line, quantity), regret (line); setting and error per line.
+    """Variables verdict (line, quantity, model), shift (line, quantity), regret, regret_low, regret_high (line).
 
-    Attributes: form, level.
+    Coordinates setting and error of every line. Attributes: form, level.
     """
     settings, errors = (list(dict.fromkeys(dataset[name].values.tolist())) for name in ("setting", "error"))
     judged = [name for name in TITLES if (dataset["verdict"].sel(quantity=name) != "").any()]  # none: nothing tunes α
-    panels = [*judged, "regret"]
+    panels = ["regret", *judged]
     wide = 0.62 * len(errors) + 0.35
     drawn, axes = figure(1, len(panels), width=max(3.6 + wide * len(panels), LEAST), height=0.5 * len(settings) + 2.6)
     for axis, panel in zip(axes, panels, strict=True):
         _frame(axis, settings, errors, named=panel == panels[0])
-        axis.set_title(TITLES.get(panel, "lost by keeping the\nexact oracle’s tuning"), fontsize=10.5)
+        axis.set_title(TITLES.get(panel, "lost by whoever keeps\nthe exact oracle’s tuning"), fontsize=10.5)
         for i in range(dataset.sizes["line"]):
             one = dataset.isel(line=i)
             at = errors.index(str(one["error"].item())), settings.index(str(one["setting"].item()))
             if panel == "regret":
-                _regret(axis, at, float(one["regret"]))
+                _regret(axis, at, *(float(one[name]) for name in ("regret", "regret_low", "regret_high")))
             else:
                 _cell(axis, at, one.sel(quantity=panel))
     handles = [Patch(facecolor=colour, label=f"{sign}  {name}") for name, (colour, sign, _) in LOOK.items()]
@@ -80,24 +80,36 @@ def _cell(axis: Axes, at: tuple[int, int], one: xr.Dataset) -> None:
     axis.text(x, y, f"{sign}\n{says}", ha="center", va="center", color=ink, fontsize=8.5, linespacing=1.0)
 
 
-def _regret(axis: Axes, at: tuple[int, int], regret: float) -> None:
+def _regret(axis: Axes, at: tuple[int, int], regret: float, low: float, high: float) -> None:
+    """The regret, in bold, and its interval; the shade is that of the regret."""
     x, y = at
-    lost = np.expm1(regret) if np.isfinite(regret) else np.nan
-    part = float(np.clip(lost / LARGE, 0, 1)) if np.isfinite(lost) else 0.0
-    shade = tuple(1 - part * (1 - level) for level in (0.35, 0.35, 0.35))
+    part = float(np.clip(np.expm1(regret) / LARGE, 0, 1)) if np.isfinite(regret) else 0.0
+    shade = tuple(1 - part * (1 - level) for level in FULL)
     axis.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor=shade, edgecolor="#CCCCCC", lw=0.5))
-    says = f"{100 * lost:.0f} %" if lost < 9.995 else f"×{1 + lost:.0f}" if np.isfinite(lost) else "lost"
-    axis.text(x, y, says, ha="center", va="center", fontsize=8.5, color="white" if part > 0.6 else BLACK)
+    ink = "white" if part > 0.6 else BLACK
+    axis.text(x, y - 0.12, _percent(regret), ha="center", va="center", fontsize=8.5, color=ink, weight="bold")
+    ends = f"{_percent(low, unit='')} – {_percent(high, unit='')}"
+    axis.text(x, y + 0.22, ends, ha="center", va="center", fontsize=6.5, color=ink)
+
+
+def _percent(regret: float, unit: str = " %") -> str:
+    """What is lost, of a regret in logarithms; a factor where it is more than ten times."""
+    lost = np.expm1(regret) if np.isfinite(regret) else np.nan
+    if not np.isfinite(lost):
+        return "lost" if unit else "∞" if regret > 0 else "?"
+    if lost >= 9.995:
+        return f"×{1 + lost:.0f}"
+    return f"{100 * lost:.1f}{unit}" if 0 < lost < 0.0095 else f"{100 * lost:.0f}{unit}"
 
 
 def _says(dataset: xr.Dataset) -> str:
     step, alpha = (_counts(dataset, quantity) for quantity in ("step size", "alpha"))
+    lost = _percent(float(np.median(dataset["regret"].fillna(np.inf))))
     says = (
-        f"A worse oracle: smaller step as predicted in {step[0]} of {step[3]} cells, by more in {step[1]}, larger in "
+        f"A worse oracle, not retuned: {lost} lost in the median cell. Smaller step as predicted in {step[0]} of "
+        f"{step[3]}, by more in {step[1]}, larger in {step[2]}"
     )
-    return f"{says}{step[2]}" + (
-        f"; larger α in {alpha[0] + alpha[1]} of {alpha[3]}, smaller in {alpha[2]}" if alpha[3] else ""
-    )
+    return says + (f"; larger α in {alpha[0] + alpha[1]} of {alpha[3]}, smaller in {alpha[2]}" if alpha[3] else "")
 
 
 def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
@@ -112,7 +124,8 @@ def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
 
 
 def _detail(dataset: xr.Dataset) -> str:
+    together = f"{100 * dataset.attrs['level']:g} % together, nominally"
     return (
-        "Colour: the additive model (δ). Corner: the signed model (ε, η). ×: measured at the largest error, over an "
-        f"exact oracle. Verdicts’ intervals: {100 * dataset.attrs['level']:g} % together, nominally."
+        "Purple: the regret and its interval. Colour: the additive model (δ). Corner: the signed model (ε, η). "
+        f"×: measured at the largest error, over an exact oracle. Intervals: {together}."
     )

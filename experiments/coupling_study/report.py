@@ -84,13 +84,15 @@ def verdict_row(one: Verdict) -> dict[str, Any]:
 
 
 def table(outcome: Outcome) -> list[dict[str, str]]:
-    """One row a line, for a terminal: what was measured, predicted, judged, and the regret."""
+    """One row a line, for a terminal: the regret, then what was measured, predicted and judged."""
     rows = []
     for line in outcome.form.lines:
         of, i = outcome.at(line)
         error = of.errors[i]
         row = {"setting": line.setting.label, "error": of.arms[i].label}
         row |= {"δ, δ′": f"{error.delta:.2f}, {error.spread:.2f}", "ε, η": f"{error.epsilon:.2f}, {error.eta:.2f}"}
+        low, mid, high = (100 * np.expm1(of.of(of.arms[i], "regret")[k]) for k in (1, 0, 2))
+        row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
         mine = {(v.quantity, v.model): v for v in outcome.verdicts if v.line == line}
         for quantity in ("step size", "alpha", "value"):
             if (quantity, "additive") not in mine:
@@ -102,8 +104,6 @@ def table(outcome: Outcome) -> list[dict[str, str]]:
                 told = mine[quantity, model]
                 says = "–" if np.isnan(told.predicted) else f"×{np.exp(told.predicted):.2f}"
                 row[f"{quantity}: {model}"] = f"{says} {SHORT[told.verdict]}"
-        low, mid, high = (100 * np.expm1(of.of(of.arms[i], "regret")[k]) for k in (1, 0, 2))
-        row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
         row[SEEDS] = _seeds(mine)
         rows.append(row)
     return rows
@@ -148,8 +148,8 @@ SEEDS = "seeds (additive shifts ask for)"
 
 
 def paragraph(outcome: Outcome) -> list[str]:
-    """Sentences: each verdict's count, both readings of momentum, regret, what was resolvable, what intervals claim."""
-    said = []
+    """Sentences: regret, each verdict's count, both readings of momentum, what was resolvable, what intervals claim."""
+    said = [_lost(outcome)]
     for quantity in ("step size", "alpha", "value"):
         for model in MODELS:
             counts = Counter(v.verdict for v in outcome.verdicts if (v.quantity, v.model) == (quantity, model))
@@ -157,13 +157,6 @@ def paragraph(outcome: Outcome) -> list[str]:
                 listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
                 said.append(f"{quantity}, {model} model: {listed} (of {sum(counts.values())}).")
     said += _readings(outcome)
-    worst = max(outcome.form.lines, key=lambda line: _regret(outcome, line))
-    of, i = outcome.at(worst)
-    lost = [100 * np.expm1(_regret(outcome, line)) for line in outcome.form.lines]
-    said.append(
-        f"Keeping the tuning of an exact oracle costs {float(np.median(lost)):.1f} % of the value in the median line, "
-        f"at most {max(lost):.1f} % ({of.arms[i].label}; {worst.setting.label})."
-    )
     additive = [v for v in outcome.verdicts if v.model == "additive" and np.isfinite(v.predicted)]
     short = [v for v in additive if not v.resolvable <= abs(v.predicted)]
     said.append(
@@ -199,6 +192,17 @@ def calibration_rows(outcome: Outcome) -> list[dict[str, Any]]:
         }
         for one in calibration.checks(outcome.measured)
     ]  # fmt: skip
+
+
+def _lost(outcome: Outcome) -> str:
+    """What a user loses who keeps the tuning of an exact oracle: the headline."""
+    worst = max(outcome.form.lines, key=lambda line: _regret(outcome, line))
+    of, i = outcome.at(worst)
+    lost = [100 * np.expm1(_regret(outcome, line)) for line in outcome.form.lines]
+    return (
+        f"Keeping the tuning of an exact oracle costs {float(np.median(lost)):.1f} % of the value in the median line, "
+        f"at most {max(lost):.1f} % ({of.arms[i].label}; {worst.setting.label})."
+    )
 
 
 def _regret(outcome: Outcome, line: Any) -> float:
