@@ -23,7 +23,7 @@ TITLES = {
     "alpha": "best α\npredicted: larger (less memory)",
     "value": "gradient norm that is reached\npredicted: worse",
 }
-LEAST = 12.0  # inches, which the headline takes
+LEAST = 15.0  # inches, which the headline takes
 FEW = 4  # rows, below which the name of the axis is higher than they are
 LARGE, FULL = 0.2, (0.42, 0.18, 0.45)  # a regret from which the shade is full; that shade, of no verdict
 
