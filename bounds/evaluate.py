@@ -99,10 +99,11 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
 _code_names_of_layers = lru_cache(maxsize=512)(code_names_of_layers)
 
 
-def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
+def value(expression: sp.Expr, numbers: Mapping[str, Any], at_most: float = np.inf) -> np.ndarray:
     """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number.
 
-    The last axis of constants under `over_layers` is summed; the axes before it broadcast with the other constants.
+    What is above `at_most`, ∞ too, counts as `at_most`. The last axis of constants under `over_layers` is summed; the
+    axes before it broadcast with the other constants.
     """
     names, function = compiled(expression)
     layered = _code_names_of_layers(expression)
@@ -116,6 +117,7 @@ def value(expression: sp.Expr, numbers: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f"the shapes of the constants do not broadcast: {listed}") from None
     with np.errstate(all="ignore"):
         result = np.asarray(function(*(numbers[name] for name in names)), dtype=float)
+    result = np.minimum(result, at_most)  # a NaN stays one
     if not np.isfinite(result).all():
         raise ValueError(f"{expression} is not a finite number at the constants {', '.join(names)} that were given")
     return np.broadcast_to(result, shape)

@@ -48,8 +48,9 @@ def _closed(theorem: Theorem, numbers: evaluate.Numbers, how: str, expression: s
     tuned: dict[str, np.ndarray] = {}
     for symbol, code in ((alpha, "alpha"), (gamma, "step_size")):
         if symbol in theorem.tuning:
-            value = evaluate.value(theorem.tuning[symbol], known)
-            tuned[code] = known[code] = np.minimum(value, 1.0 if code == "alpha" else largest)
+            # without noise α* is ∞ in the leading terms: no memory at all
+            value = evaluate.value(theorem.tuning[symbol], known, at_most=1.0 if code == "alpha" else np.inf)
+            tuned[code] = known[code] = value if code == "alpha" else np.minimum(value, largest)
     value = evaluate.value(theorem.claim if expression is None else expression, known)
     return Tuning(tuned.get("step_size"), tuned.get("alpha"), value, how)
 
