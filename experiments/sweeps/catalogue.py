@@ -20,11 +20,11 @@ from experiments.problems.layered_quadratic import LayeredQuadratic
 from experiments.problems.matrix_quadratic import MatrixQuadratic
 from experiments.problems.noisy import Noisy
 from experiments.problems.ridge import Ridge
-from lmo.balls import NormBall
+from lmo.balls import NormBall, Product
 from lmo.checks import check_integer
 from lmo.momentum import Ema, HeavyBall, Momentum, Nesterov, NoMomentum, Storm
 from lmo.names import unknown_name
-from lmo.oracles import Exact, Oracle, Perturbed, Quantised, Rounded, Stale
+from lmo.oracles import Exact, Oracle, PerLayer, Perturbed, Quantised, Rounded, Stale
 from lmo.oracles.errors import catalogue as error_models
 
 MOMENTA: dict[str, Momentum] = {
@@ -185,6 +185,9 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     bfloat16), `quantised:4`, `lanczos=0.01`, and for matrices `jordan:3`, `polar-express:8@bfloat16`, `low-rank:4`. Or
     one of the user's own: `file.py:name` or `module:name`, an `Oracle` or a function of the ball that makes one.
 
+    Where layers are joined by a maximum, what does not answer for all of them at once answers for each (`PerLayer`): a
+    spec for the layers whose ball it is for, the others exactly.
+
     Raises:
         DoesNotFit: an oracle that does not answer for this ball. ValueError: no such oracle.
     """
@@ -195,6 +198,8 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     if text in models:
         model = models[text](delta)
         if model.needs_parts() and not ball.has_parts:
+            if joined := _by_a_maximum(ball):
+                return PerLayer([oracle_called(text, layer, delta) for layer in joined.balls], joined.radii)
             raise DoesNotFit(
                 f"the error {text!r} scales an answer part by part (its entries, singular values or rows), which the "
                 f"ball {ball.name!r} does not offer; l-inf, spectral and max-row do"
@@ -209,7 +214,27 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     known = _oracle_names()
     if name.partition("=")[0].partition("/")[0].partition("@")[0] not in [*known, "gram"]:
         raise unknown_name("oracle", text, known)
-    return _for_ball(specs.parse(text).oracle, ball, text)
+    oracle = specs.parse(text).oracle
+    try:
+        return _for_ball(oracle, ball, text)
+    except DoesNotFit:
+        joined = _by_a_maximum(ball)
+        answers = [_or_exact(oracle, layer, text) for layer in joined.balls] if joined else []
+        if joined is None or all(isinstance(answer, Exact) for answer in answers):
+            raise
+        return PerLayer(answers, joined.radii)
+
+
+def _by_a_maximum(ball: NormBall) -> Product | None:
+    """The ball, if it joins layers by a maximum."""
+    return ball if isinstance(ball, Product) and ball.combine == "max" else None
+
+
+def _or_exact(oracle: Any, ball: NormBall, text: str) -> Oracle:
+    try:
+        return _for_ball(oracle, ball, text)
+    except DoesNotFit:
+        return Exact(ball)
 
 
 def _oracle_names() -> list[str]:

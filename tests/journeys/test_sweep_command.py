@@ -107,11 +107,11 @@ def test_what_cannot_be_written_is_said_in_words(grid: Path) -> None:
 def test_an_error_by_parts_is_left_out_of_layers_for_a_true_reason(grid: Path) -> None:
     grid.write_text(
         GRID.replace('"quadratic:5", "matrix-quadratic:3x3"', '"quadratic:5", "layered-quadratic"')
-        .replace('"l-inf", "spectral"', '"l-inf", "product"')
+        .replace('"l-inf", "spectral"', '"l-inf", "product", "product:3"')
         .replace(', "jordan:5"', "")
     )
     said = lmo("sweep", "my.toml")
-    assert said.status == 0 and "maximum over parts" not in said.out
+    assert said.status == 0 and said.out.count("part by part") == 1  # of product:3 alone, a sum over layers
     assert "part by part (its entries, singular values or rows), which the ball 'product' does not offer" in said.out
 
 
