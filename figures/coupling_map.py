@@ -32,7 +32,7 @@ LARGE, FULL = 0.2, (0.42, 0.18, 0.45)  # a regret from which the shade is full; 
 def draw(dataset: xr.Dataset) -> Figure:
     """Variables verdict (line, quantity, model), shift (line, quantity), regret, regret_low, regret_high (line).
 
-    Coordinates setting and error of every line. Attributes: form, level.
+    Coordinates setting and error of every line. Attributes: form, level, together (1: of all intervals, 0: of each).
     """
     settings, errors = (list(dict.fromkeys(dataset[name].values.tolist())) for name in ("setting", "error"))
     judged = [name for name in TITLES if (dataset["verdict"].sel(quantity=name) != "").any()]  # none: nothing tunes α
@@ -124,7 +124,7 @@ def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
 
 
 def _detail(dataset: xr.Dataset) -> str:
-    together = f"{100 * dataset.attrs['level']:g} % together, nominally"
+    together = f"{100 * dataset.attrs['level']:g} % {'together' if dataset.attrs['together'] else 'each'}, nominally"
     return (
         "Purple: the regret and its interval. Colour: the additive model (δ). Corner: the signed model (ε, η). "
         f"×: measured at the largest error, over an exact oracle. Intervals: {together}."

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from experiments.coupling_study.cells import Form
+    from experiments.coupling_study.study import Outcome
 
 WORKERS = 2  # where nothing is said
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
@@ -25,6 +26,9 @@ def coupling(
     quick: Annotated[bool, typer.Option("--quick", help="Two settings of the notes; under three minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
     matrices: Annotated[bool, typer.Option("--matrices", help="256×1024 matrices, the size of layers.")] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Problems of no other form, errors whose effect is known exactly.")
+    ] = False,
     only: Annotated[str, typer.Option(help="Settings with this in their label, judged as part of the whole.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,
     workers: Annotated[
@@ -41,9 +45,10 @@ def coupling(
     """
     from experiments import cli
 
-    asked = [name for name, given in (("quick", quick), ("full", full), ("matrices", matrices)) if given]
+    flags = {"quick": quick, "full": full, "matrices": matrices, "calibration": calibration}
+    asked = [name for name, given in flags.items() if given]
     if len(asked) + (file is not None) > 1:
-        raise ValueError("give one of --quick, --full and --matrices, or a file; none is the default form")
+        raise ValueError(f"give one of {', '.join(f'--{name}' for name in flags)}, or a file; none is the default form")
     console = cli.errors if as_json else cli.console
     try:
         _run(file or (asked[0] if asked else "default"), only, resume, workers, scheduler, device, out, as_json)
@@ -57,9 +62,7 @@ def _run(
     which: str | Path, only: str, resume: bool, workers: int | None, scheduler: str | None, device: str, out: Path,
     as_json: bool,
 ) -> None:  # fmt: skip
-    import figures
-    from experiments import cli, store
-    from experiments.coupling_study import report
+    from experiments import cli
     from experiments.coupling_study.progress import Bar
     from experiments.coupling_study.study import study as run
     from experiments.sweeps.workers import check_one
@@ -89,10 +92,21 @@ def _run(
     )
     with Bar(console, form) as bar:
         outcome = run(form, folder / "sweeps", say, workers, device, scheduler, bar)
+    _tell(outcome, shown, as_json)
+    say(f"done, {outcome.run_steps:.3g} run-steps")
+
+
+def _tell(outcome: Outcome, shown: Path, as_json: bool) -> None:
+    """Leaves the data, the map and the JSON in a folder and prints the tables, or the JSON."""
+    import figures
+    from experiments import cli, store
+    from experiments.coupling_study import report
+
     data = report.coupling_map(outcome)
     store.save(data, shown / "data" / "coupling_map.zarr")
     picture = figures.save("coupling_map", data, shown)
-    text = json.dumps(plain({"question": form.question} | report.summary(outcome)), ensure_ascii=False, indent=1)
+    told = plain({"question": outcome.form.question} | report.summary(outcome))
+    text = json.dumps(told, ensure_ascii=False, indent=1)
     (shown / "coupling.json").write_text(text, encoding="utf-8")
     if as_json:
         print(text)
@@ -103,8 +117,7 @@ def _run(
         cli._print_rows(exponents, as_json=False)
         legend = ["Exponents: measured [interval] (additive; signed model); *: no power law, by lack of fit."]
     for sentence in (*legend, *report.paragraph(outcome), f"{picture}, {shown / 'coupling.json'}"):
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    say(f"done, {outcome.run_steps:.3g} run-steps")
+        cli.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _form(which: str | Path) -> tuple[Form, str, tuple[str, ...]]:

@@ -42,7 +42,7 @@ def coupling_map(outcome: Outcome) -> xr.Dataset:
             "error": ("line", [line.error for line in lines]),
             "judged": ("line", [of.arms[i].label for of, i in at_line]),
         },
-        {"form": outcome.form.name, "level": outcome.form.level},
+        {"form": outcome.form.name, "level": outcome.form.level, "together": int(outcome.form.intervals != 1)},
     )  # fmt: skip
 
 
@@ -165,13 +165,19 @@ def paragraph(outcome: Outcome) -> list[str]:
         "absence."
     )
     said.append(calibration.sentence(calibration.checks(outcome.measured)))
+    return [*said, _claimed(outcome)]
+
+
+def _claimed(outcome: Outcome) -> str:
+    """What the intervals claim."""
     form = outcome.form
-    said.append(
+    if form.intervals == 1:
+        return f"Intervals: each holds at {100 * form.level:g} % by itself, not all together."
+    return (
         f"Intervals: the {form.family} of the shifts that are judged, the regrets and the exponents are made to hold "
         f"together at {100 * form.level:g} % (Bonferroni, each {outcome.level:.6f}; noise by a bootstrap over seeds, "
         "the grid's error on top); those of single arms in the JSON have the same level and are not counted."
     )
-    return said
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -362,6 +362,10 @@ def test_forms_are_declared_and_bounded() -> None:
             assert not set(form.seeds_of(arm)) & set(form.pilot_seeds_of(arm))
             assert len(form.seeds_of(arm)) > 1 or not arm.random
             assert form.of(arm.setting)[0].oracle == "exact" and constants_of(arm.setting)["smoothness"] > 0
+    alone = forms.calibration()
+    assert {arm.oracle for arm in alone.arms} == {"exact", "shrink", "inflate"} and alone.run_steps <= 1e8
+    assert not set(alone.settings) & set(quick.settings + default.settings + forms.matrices().settings)
+    assert {setting.momentum for setting in alone.settings} == {"none", "ema", "nesterov", "storm"}
     balls = {setting.ball for setting in default.settings}
     assert balls >= {"l2", "l-inf", "spectral", "nuclear", "product"}
     assert len({setting.problem for setting in default.settings}) >= 4
@@ -395,7 +399,7 @@ def test_the_command_measures_stores_resumes_and_draws(home: Path, monkeypatch: 
     assert step["inflate"]["measured"] == pytest.approx(2 / 3, rel=0.03)
     assert "figures here" not in again.err and lmo("study", "coupling", "--quick", "--full").status == 2
     both = lmo("study", "coupling", "--quick", "--matrices")
-    assert both.status == 2 and "give one of --quick, --full and --matrices" in " ".join(both.err.split())
+    assert both.status == 2 and "give one of --quick, --full, --matrices, --calibration" in " ".join(both.err.split())
     nowhere = lmo("study", "coupling", "--quick", "--device", "tpu", "--out", "there")
     assert nowhere.status == 2 and "`device` must be cpu, or cuda" in nowhere.err and not Path("there").exists()
 
