@@ -66,6 +66,8 @@ def sentence(found: list[Check]) -> str:
             f"{one.arm.label}; {one.arm.setting.label})"
         )
     verdict = "all hold" if held == len(found) else f"ONLY {held} HOLD: the intervals are too narrow"
+    unbounded = sum(not np.isfinite([one.low, one.high]).all() for one in found)
+    verdict += f" ({unbounded} of the intervals have an open end)" if unbounded else ""
     return (
         f"Calibration: of {len(found)} shifts of exact rescalings (shrink, inflate), whose truth is known, {verdict}; "
         f"worst misses in units of the interval: {'; '.join(worst)}."

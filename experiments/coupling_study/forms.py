@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -140,6 +141,7 @@ def _others(setting: Setting) -> Iterator[Line]:
             yield line(setting, error, levels)
 
 
+@functools.cache
 def fits(setting: Setting, oracle: str) -> bool:
     """Whether the problem, the ball, the noise and the oracle go together."""
     problem = catalogue.problem_called(setting.problem)

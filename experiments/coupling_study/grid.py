@@ -11,7 +11,8 @@ quadratic refined the point of the lattice, and where nothing is random, so that
 off by up to `VALUE_ROUGHNESSES`·r: the smallest of rugged points, or one that missed it.
 
 Errors of two arms add up in their shift. Whether that is enough is calibrated in every study by arms that are exact
-rescalings of the exact one (`calibration.py`).
+rescalings of the exact one (`calibration.py`); the constants below were chosen on those of the default form, and
+`forms.calibration` checks them on other problems.
 """
 
 from __future__ import annotations

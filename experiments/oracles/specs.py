@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from typing import Any, NamedTuple
 
@@ -57,11 +58,12 @@ def parse(text: str) -> Spec:
         raise ValueError(f"oracle {text!r}: {error}") from None
 
 
-def spellable() -> list[str]:
+@functools.cache
+def spellable() -> tuple[str, ...]:
     """The names that a spec may have."""
     plain = {name: kind for name, kind in catalogue().items() if dataclasses.is_dataclass(kind)}
     found = [name for name, kind in plain.items() if set(_needed(kind)) <= {"ball", _first(kind, int)}]
-    return [*names(), DESIGNED, *found, *OF_EXACT, *ALIASES]
+    return (*names(), DESIGNED, *found, *OF_EXACT, *ALIASES)
 
 
 def dtype_called(name: str) -> torch.dtype:

@@ -37,6 +37,7 @@ MOMENTA: dict[str, Momentum] = {
     "storm": Storm(),
 }
 Size = tuple[int, ...]
+_error_models = functools.cache(error_models)
 
 
 class DoesNotFit(ValueError):
@@ -174,7 +175,7 @@ def ball_called(text: str, problem: Problem) -> NormBall:
 
 def takes_delta(oracle: str) -> bool:
     """Whether the oracle of that name is a controlled error, whose size is the axis `delta`."""
-    return oracle in error_models()
+    return oracle in _error_models()
 
 
 def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
@@ -193,7 +194,7 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     """
     if own_oracle(text):
         return _for_ball(_own(text, Oracle, "a function of the ball that makes one", ball), ball, text)
-    models = error_models()
+    models = _error_models()
     name, _, count = text.partition(":")
     if text in models:
         model = models[text](delta)
@@ -237,8 +238,9 @@ def _or_exact(oracle: Any, ball: NormBall, text: str) -> Oracle:
         return Exact(ball)
 
 
-def _oracle_names() -> list[str]:
-    return [*error_models(), "stale", *specs.spellable()]
+@functools.cache
+def _oracle_names() -> tuple[str, ...]:
+    return (*error_models(), "stale", *specs.spellable())
 
 
 def _for_ball(oracle: Any, ball: NormBall, text: str) -> Oracle:
