@@ -25,12 +25,13 @@ TITLES = {
 }
 LEAST = 15.0  # inches, which the headline takes
 FEW = 4  # rows, below which the name of the axis is higher than they are
+NO_SHIFT = 0.005  # a logarithm: what is called no predicted shift
 LARGE, FULL = 0.2, (0.42, 0.18, 0.45)  # a regret from which the shade is full; that shade, of no verdict
 
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables verdict (line, quantity, model), shift (line, quantity), regret, regret_low, regret_high (line).
+    """Variables verdict, predicted (line, quantity, model), shift (line, quantity), regret with its ends (line).
 
     Coordinates setting and error of every line. Attributes: form, level, together (1: of all intervals, 0: of each).
     """
@@ -113,8 +114,9 @@ def _says(dataset: xr.Dataset) -> str:
 
 
 def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:
-    """How many cells appear as predicted, move more than that, point the other way, and are judged at all."""
-    told = dataset["verdict"].sel(quantity=quantity, model="additive").values
+    """Of the cells where a shift is predicted, how many have it, more than it, the other way; and their number."""
+    of_model = dataset.sel(quantity=quantity, model="additive")
+    told = of_model["verdict"].values[np.abs(of_model["predicted"].values) > NO_SHIFT]
     return (
         int((told == "appears as predicted").sum()),
         int((told == "more than predicted").sum()),
