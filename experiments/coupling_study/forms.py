@@ -144,10 +144,8 @@ def _others(setting: Setting) -> Iterator[Line]:
 @functools.cache
 def fits(setting: Setting, oracle: str) -> bool:
     """Whether the problem, the ball, the noise and the oracle go together."""
-    problem = catalogue.problem_called(setting.problem)
     try:
-        catalogue.oracle_called(oracle, catalogue.ball_called(setting.ball, problem), 0.5)
-        catalogue.with_noise(problem, setting.noise)
+        catalogue.check_fit(setting.problem, setting.ball, oracle, setting.noise, 0.5)
     except DoesNotFit:
         return False
     return True

@@ -26,6 +26,7 @@ from lmo.momentum import Ema, HeavyBall, Momentum, Nesterov, NoMomentum, Storm
 from lmo.names import unknown_name
 from lmo.oracles import Exact, Oracle, PerLayer, Perturbed, Quantised, Rounded, Stale
 from lmo.oracles.errors import catalogue as error_models
+from lmo.oracles.low_rank import LowRankOracle
 
 MOMENTA: dict[str, Momentum] = {
     "none": NoMomentum(),
@@ -224,6 +225,17 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
         if joined is None or all(isinstance(answer, Exact) for answer in answers):
             raise
         return PerLayer(answers, joined.radii)
+
+
+def check_fit(problem: str, ball: str, oracle: str, noise: float, delta: float = 0.0) -> None:
+    """Builds everything once, so that what is wrong shows before anything is run; `DoesNotFit`, or `ValueError`."""
+    made = problem_called(problem)
+    answers = oracle_called(oracle, ball_called(ball, made), delta)
+    with_noise(made, noise)
+    layers = zip(answers.oracles, made.shape, strict=True) if isinstance(answers, PerLayer) else [(answers, made.shape)]
+    for one, shape in layers:
+        if isinstance(one, LowRankOracle) and one.rank > min(shape):
+            raise DoesNotFit(f"the oracle {oracle!r} has a larger rank than matrices of shape {shape} of {problem!r}")
 
 
 def _by_a_maximum(ball: NormBall) -> Product | None:

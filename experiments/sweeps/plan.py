@@ -138,7 +138,7 @@ def plan(sweep: Sweep, device: str = "cpu") -> Plan:
     found, left_out, used = [], [], set()
     for entry in itertools.product(sweep.problem, sweep.ball, sweep.oracle, sweep.noise):
         try:
-            _build(*entry)
+            catalogue.check_fit(*entry)
         except DoesNotFit as reason:
             left_out.append(str(reason))
             continue
@@ -164,13 +164,6 @@ def plan_of_text(text: str, device: str) -> Plan:
     sweep = of_table(sent["sweep"])
     sweep.check_sources(sent["sources"])
     return plan(sweep, device)
-
-
-def _build(problem: str, ball: str, oracle: str, noise: float) -> None:
-    """Builds everything once, so that what is wrong shows before anything is run."""
-    made = catalogue.problem_called(problem)
-    catalogue.oracle_called(oracle, catalogue.ball_called(ball, made))
-    catalogue.with_noise(made, noise)
 
 
 def _group(

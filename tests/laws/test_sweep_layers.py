@@ -11,6 +11,7 @@ import torch
 from experiments.sweeps import catalogue
 from experiments.sweeps.collect import collect
 from experiments.sweeps.engine import run_sweep
+from experiments.sweeps.plan import plan
 from experiments.sweeps.specification import Sweep
 from lmo import measure
 from lmo.balls import LInf, Product, Spectral
@@ -64,3 +65,15 @@ def test_a_run_of_layers_does_not_depend_on_its_batch(tmp_path: Path) -> None:
     of_one = runs["both"].isel(run=runs["both"]["delta"].values != 0.3)
     assert of_one.sizes["run"] == runs["alone"].sizes["run"] == 2
     np.testing.assert_allclose(of_one["mean_gradient_norm"], runs["alone"]["mean_gradient_norm"], rtol=1e-12)
+
+
+def test_a_rank_above_that_of_the_matrices_does_not_fit() -> None:
+    catalogue.check_fit("layered-quadratic", "product", "low-rank:2", 0.0)
+    with pytest.raises(catalogue.DoesNotFit, match="larger rank than matrices of shape"):
+        catalogue.check_fit("layered-quadratic", "product", "low-rank:9", 0.0)
+    with pytest.raises(catalogue.DoesNotFit, match=r"larger rank than matrices of shape \(2, 7\)"):
+        catalogue.check_fit("matrix-quadratic:2x7", "spectral", "low-rank:3", 0.0)
+    with pytest.raises(ValueError, match="'low-rank:3' goes with nothing else in this grid"):
+        plan(Sweep("matrix-quadratic:2x7", "spectral", ["exact", "low-rank:3"], [0.1], 5))
+    both = plan(Sweep(["matrix-quadratic:2x7", "matrix-quadratic:3x3"], "spectral", ["exact", "low-rank:3"], [0.1], 5))
+    assert len(both.left_out) == 1 and "(2, 7)" in both.left_out[0]
