@@ -17,7 +17,7 @@ from experiments.sweeps.toml_file import made_from
 from lmo.checks import check_integer
 from lmo.names import unknown_name
 
-FORMAT = 2  # of the content that is hashed: another number for code that computes other numbers from one specification
+FORMAT = 3  # of the content that is hashed: another number for code that computes other numbers from one specification
 REQUIRED = ("problem", "ball", "oracle", "step_size", "steps")
 MOMENTA = ("none", "ema", "ema-zero", "nesterov", "nesterov-zero", "heavy-ball", "storm")
 MEASURES = ("epsilon", "eta", "delta", "spread")

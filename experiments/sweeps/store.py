@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from experiments.sweeps import disk
-from experiments.sweeps.plan import Plan, plan, plan_of_layout
+from experiments.sweeps.plan import Plan, plan_of_layout
 from experiments.sweeps.simulate import result_names
 from experiments.sweeps.specification import Sweep, of_table
 
@@ -75,14 +75,15 @@ class Store:
         try:
             about = json.loads((Path(folder) / "sweep.json").read_text(encoding="utf-8"))
             store = cls(folder, of_table(about["sweep"]), about["device"], about.get("sources", {}))
-            stated = about["hash"]
+            stated = about["hash"], about["layout_hash"]
+            held = store.hash, _digest(about["layout"])
         except OSError:
             raise ValueError(
                 f"there are no results in {str(folder)!r}; `lmo results list` shows what is there"
             ) from None
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{Path(folder) / 'sweep.json'} is damaged: {error}") from None
-        if stated != store.hash:
+        if stated != held:
             raise ValueError(
                 f"{Path(folder) / 'sweep.json'} is damaged, changed, or of another version of lmo-lab: "
                 "its hash is not that of its content"
@@ -100,25 +101,41 @@ class Store:
         return found
 
     def create(self, plan: Plan) -> None:
-        """The folder with its specification; what is there stays."""
+        """The folder with its specification; what is there stays.
+
+        Raises:
+            ValueError: what is there was planned otherwise, by a version that puts other runs into its chunks.
+        """
         with disk.writing(self.chunks, NOTHING_LOST):
             self.chunks.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(ValueError):  # not there yet, or damaged: what belongs there is known
-            if Store.open(self.folder).hash == self.hash:
-                return
+        layout = json.loads(json.dumps(plan.layout))
+        stored = self._stored_layout()
+        if stored == layout:
+            return
+        if stored is not None:
+            raise ValueError(
+                f"{str(self.folder)!r} was planned by another version of lmo-lab, which put other runs into its "
+                "chunks; compute it in another place with --out"
+            )
         about = {
             "sweep": self.sweep.table, "hash": self.hash, "device": self.device, "chunks": len(plan.chunks),
             "runs": plan.runs, "run_steps": plan.run_steps, "left_out": list(plan.left_out), "sources": self.sources,
+            "layout": layout, "layout_hash": _digest(layout),
             "versions": {"torch": torch.__version__, "numpy": np.__version__, "machine": platform.machine()},
         }  # fmt: skip
-        if self.sources:
-            about["layout"] = plan.layout
         self._write(self.folder / "sweep.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
 
+    def _stored_layout(self) -> dict[str, Any] | None:
+        """None: not there yet, or damaged, and then what belongs there is known."""
+        try:
+            layout: dict[str, Any] = Store.open(self.folder).about["layout"]
+        except ValueError:
+            return None
+        return layout
+
     def plan(self) -> Plan:
-        """Which runs its chunks hold: as it was stored, where that depends on code of the user's."""
-        layout = self.about.get("layout")
-        return plan_of_layout(self.sweep, layout) if layout else plan(self.sweep, self.device)
+        """Which runs its chunks hold: as it was stored, so that neither the user's code nor another version matters."""
+        return plan_of_layout(self.sweep, self.about["layout"])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -215,3 +232,8 @@ class Store:
             with disk.writing(path, f"Every chunk stored before is intact; {go_on}"):
                 raise
         return path
+
+
+def _digest(layout: Any) -> str:
+    """64 hexadecimal digits of plain data."""
+    return hashlib.sha256(json.dumps(layout, sort_keys=True).encode()).hexdigest()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import random
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 from experiments.sweeps import engine
 from experiments.sweeps.collect import collect, export
 from experiments.sweeps.engine import Silent, run_sweep
-from experiments.sweeps.plan import Chunk, Plan
+from experiments.sweeps.plan import Chunk, Plan, plan
 from experiments.sweeps.specification import Sweep
 from experiments.sweeps.store import Damaged, Store
 
@@ -134,6 +136,23 @@ def test_a_damaged_specification_is_said_and_mended(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="is damaged"):
             Store.open(store.folder)
     assert run_sweep(SWEEP, tmp_path, resume=True).computed == 0 and Store.open(store.folder).sweep == SWEEP
+
+
+def test_chunks_that_were_planned_otherwise_are_not_mixed_with_others(tmp_path: Path) -> None:
+    """As if another version left a group of the grid out: the same specification, other runs in the same chunks."""
+    (kept, *_), whole = plan(SWEEP).chunks, plan(SWEEP)
+    others = [chunk for chunk in whole.chunks if chunk.group != kept.group]
+    fewer = replace(whole, chunks=tuple(chunk._replace(number=i) for i, chunk in enumerate(others)))
+    store = Store.of(tmp_path, SWEEP)
+    store.create(fewer)
+    assert Store.open(store.folder).plan() == fewer
+    with pytest.raises(ValueError, match="planned by another version"):
+        run_sweep(SWEEP, tmp_path, resume=True)
+    changed = json.loads((store.folder / "sweep.json").read_text())
+    changed["layout"]["chunks"].reverse()
+    (store.folder / "sweep.json").write_text(json.dumps(changed))
+    with pytest.raises(ValueError, match="damaged, changed"):
+        Store.open(store.folder)
 
 
 def test_an_interrupt_leaves_whole_chunks(tmp_path: Path) -> None:
