@@ -26,7 +26,8 @@ def worst_case(
     search: Annotated[
         list[str] | None,
         typer.Option(
-            help="ascent, constructions, polyhedral, mixed-integer or pep; repeatable. All that fit if left out."
+            help="ascent, constructions, polyhedral, mixed-integer (up to 3 steps) or pep; repeatable. All that fit, "
+            "without mixed-integer, if left out."
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="For every search and row.")] = 2.0,

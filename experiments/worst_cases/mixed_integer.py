@@ -17,10 +17,10 @@ MOST_STEPS = 3
 
 
 class MixedInteger(Attack):
-    """All patterns of answers 1±δ on two coordinates in ℓ∞ or ℓ1; no pattern is above the value, it is no run."""
+    """All patterns of extreme answers on two coordinates in ℓ∞ or ℓ1; no pattern is above the value, it is no run."""
 
     name: ClassVar[str] = "mixed-integer"
-    says: ClassVar[str] = f"the best of all patterns of answers 1±δ, up to {MOST_STEPS} steps"
+    says: ClassVar[str] = f"the best of all patterns of extreme answers, up to {MOST_STEPS} steps"
 
     def refuses(self, theorem: Theorem, norm: str) -> str | None:
         if norm not in ("linf", "l1"):
@@ -45,6 +45,9 @@ class MixedInteger(Attack):
         unit, factor = unit_of(full)
         tick(f"mixed-integer programme · K = {steps}", 0.0)
         relaxation = Relaxation(Alphabet(norm, DIMENSION, full["delta"]), steps, factor)
-        value = exact(relaxation, seconds=max(budget_seconds, 60.0)) * unit
-        detail = f"no pattern of answers 1±δ on {DIMENSION} coordinates does worse, by the plain conditions"
+        try:
+            value = exact(relaxation, seconds=max(budget_seconds, 60.0)) * unit
+        except RuntimeError as error:
+            raise ValueError(f"{error}; fewer steps are easier, and so is more time (--seconds)") from error
+        detail = f"no pattern of extreme answers on {DIMENSION} coordinates does worse, by the plain conditions"
         return Case(self.name, theorem.name, norm, full, value, bound_at(theorem, full), "candidate", detail)

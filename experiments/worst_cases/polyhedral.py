@@ -14,14 +14,14 @@ from experiments.worst_cases.relaxation import Relaxation
 
 
 class Polyhedral(Attack):
-    """Patterns of answers 1±δ in ℓ∞ and ℓ1, three coordinates, with the sharp conditions along segments.
+    """Patterns of extreme answers in ℓ∞ and ℓ1, three coordinates, with the sharp conditions along segments.
 
     The value of a pattern bounds what any function can do on it from above; the best pattern is a candidate, not a
     run (see paper_notes.md, Worst cases, for how far the runs are below).
     """
 
     name: ClassVar[str] = "polyhedral"
-    says: ClassVar[str] = "searches patterns of answers 1±δ; each is a linear programme"
+    says: ClassVar[str] = "searches patterns of extreme answers; each is a linear programme"
     dimension: ClassVar[int] = 3
     sharp: ClassVar[bool] = True
 
@@ -56,7 +56,7 @@ class Polyhedral(Attack):
             "faces": found.pattern.faces.tolist(),
             "errors": found.pattern.errors.tolist(),
         }
-        detail = f"the best of {found.tried} patterns of answers 1±δ on {self.dimension} coordinates"
+        detail = f"the best of {found.tried} patterns of extreme answers on {self.dimension} coordinates"
         value = found.solution.value * unit[0]
         return Case(self.name, theorem.name, norm, full, value, bound_at(theorem, full), "candidate", detail, instance)
 

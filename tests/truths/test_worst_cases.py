@@ -61,6 +61,18 @@ def test_no_pattern_is_above_the_mixed_integer_programme_and_one_reaches_it(norm
 
 
 @pytest.mark.parametrize(
+    ("norm", "steps", "delta", "value"),
+    [("l1", 1, 0.0, 1.0), ("l1", 1, 0.25, 1.0), ("linf", 2, 1 - 1e-7, 2**0.5), ("linf", 2, 1e-7, 1 + 5e-8)],
+)
+def test_the_mixed_integer_programme_is_solved_at_the_ends(
+    norm: str, steps: int, delta: float, value: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert exact(Relaxation(Alphabet(norm, 1, delta), steps, 1.0)) == pytest.approx(value, rel=1e-6)
+    exact(Relaxation(Alphabet("linf", 2, 0.999), 2, 1.0))  # where the solver prints
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
     ("norm", "steps", "dimension"), [("linf", 2, 1), ("linf", 3, 1), ("linf", 2, 2), ("l1", 3, 1), ("l1", 3, 2)]
 )
 def test_the_search_finds_the_best_pattern_where_all_can_be_tried(norm: str, steps: int, dimension: int) -> None:
