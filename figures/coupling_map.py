@@ -105,12 +105,17 @@ def _percent(regret: float, unit: str = " %") -> str:
 
 def _says(dataset: xr.Dataset) -> str:
     step, alpha = (_counts(dataset, quantity) for quantity in ("step size", "alpha"))
-    lost = _percent(float(np.median(dataset["regret"].fillna(np.inf))))
-    says = (
-        f"A worse oracle, not retuned: {lost} lost in the median cell. Smaller step as predicted in {step[0]} of "
-        f"{step[3]}, by more in {step[1]}, larger in {step[2]}"
+    median = float(np.median(dataset["regret"].fillna(np.inf)))
+    lost = (
+        f"{_percent(median)} lost in the median cell" if np.isfinite(median) else "runs are lost in half of the cells"
     )
-    return says + (f"; larger α in {alpha[0] + alpha[1]} of {alpha[3]}, smaller in {alpha[2]}" if alpha[3] else "")
+    says = [
+        f"Smaller step as predicted in {step[0]} of {step[3]}, by more in {step[1]}, larger in {step[2]}"
+        if step[3]
+        else "",
+        f"larger α in {alpha[0] + alpha[1]} of {alpha[3]}, smaller in {alpha[2]}" if alpha[3] else "",
+    ]
+    return f"A worse oracle, not retuned: {lost}. {'; '.join(filter(None, says)) or 'No shift is predicted'}"
 
 
 def _counts(dataset: xr.Dataset, quantity: str) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binom
 
 from experiments.coupling_study.cells import Arm
 from experiments.coupling_study.measured import Measured
@@ -53,8 +54,8 @@ def checks(measured: Iterable[Measured]) -> list[Check]:
     return found
 
 
-def sentence(found: list[Check]) -> str:
-    """How many hold, and the worst miss of each quantity in units of its interval."""
+def sentence(found: list[Check], level: float) -> str:
+    """How many hold, of intervals of this level each, and the worst miss of each quantity in units of its interval."""
     if not found:
         return "Calibration: no arm of this form is an exact rescaling of the exact oracle, so nothing is calibrated."
     held = sum(one.miss <= 1 for one in found)
@@ -65,10 +66,20 @@ def sentence(found: list[Check]) -> str:
             f"{name.replace('_', ' ')} {one.miss:.2f} (by {abs(one.estimate - one.truth):.3f} in the logarithm, "
             f"{one.arm.label}; {one.arm.setting.label})"
         )
-    verdict = "all hold" if held == len(found) else f"ONLY {held} HOLD: the intervals are too narrow"
+    verdict = _verdict(held, len(found), level)
     unbounded = sum(not np.isfinite([one.low, one.high]).all() for one in found)
     verdict += f" ({unbounded} of the intervals have an open end)" if unbounded else ""
     return (
         f"Calibration: of {len(found)} shifts of exact rescalings (shrink, inflate), whose truth is known, {verdict}; "
         f"worst misses in units of the interval: {'; '.join(worst)}."
     )
+
+
+def _verdict(held: int, count: int, level: float) -> str:
+    """Misses up to the 95 % quantile of a binomial law, as if of independent intervals, may be chance."""
+    chance = int(binom.ppf(0.95, count, 1 - level))
+    if held == count:
+        return "all hold"
+    if count - held <= chance:
+        return f"{held} hold; up to {chance} misses are expected of intervals of {100 * level:g} % each"
+    return f"ONLY {held} HOLD, with {count - held} misses for at most {chance} by chance: the intervals are too narrow"

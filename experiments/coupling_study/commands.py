@@ -27,7 +27,7 @@ def coupling(
     full: Annotated[bool, typer.Option("--full", help="Every combination; days, resumable.")] = False,
     matrices: Annotated[bool, typer.Option("--matrices", help="256×1024 matrices, the size of layers.")] = False,
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="Problems of no other form, errors whose effect is known exactly.")
+        bool, typer.Option("--calibration", help="Settings of no other form, errors whose effect is known exactly.")
     ] = False,
     only: Annotated[str, typer.Option(help="Settings with this in their label, judged as part of the whole.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what is stored below --out.")] = False,

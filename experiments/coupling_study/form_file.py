@@ -38,7 +38,7 @@ from lmo.oracles.errors import catalogue as error_models
 KEYS = ("name", "question", "seeds", "pilot_seeds", "level", "resamples", "reach", "most_run_steps", "line")
 LINE_KEYS = ("problem", "ball", "noise", "momentum", "steps", "error", "deltas", "oracles")
 UNIMPORTANT = ("name", "question", "most_run_steps")  # for what is computed
-FEWEST = {"seeds": 4, "pilot_seeds": 4, "resamples": 50, "reach": 1}  # an interval over fewer says nothing
+FEWEST = {"seeds": 4, "pilot_seeds": 4, "resamples": 50, "reach": 2}  # an interval over fewer says nothing
 
 
 def load(path: Path | str) -> tuple[Form, tuple[str, ...]]:

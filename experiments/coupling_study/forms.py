@@ -100,7 +100,7 @@ def calibration() -> Form:
         ("bigram:32", "spectral", 0.0, "ema", 80),
     ]
     lines = [line(Setting(*one), error, (0.3, 0.6)) for one in settings for error in ("shrink", "inflate")]
-    question = "Do intervals hold where the truth is known, on problems that no constant of the method was chosen on?"
+    question = "Do intervals hold where the truth is known, in settings that no constant of the method was chosen on?"
     return Form("calibration", tuple(lines), pilot_seeds=16, seeds=32, intervals=1, question=question)
 
 

@@ -91,8 +91,9 @@ def table(outcome: Outcome) -> list[dict[str, str]]:
         error = of.errors[i]
         row = {"setting": line.setting.label, "error": of.arms[i].label}
         row |= {"δ, δ′": f"{error.delta:.2f}, {error.spread:.2f}", "ε, η": f"{error.epsilon:.2f}, {error.eta:.2f}"}
-        low, mid, high = (100 * np.expm1(of.of(of.arms[i], "regret")[k]) for k in (1, 0, 2))
-        row["regret"] = f"{mid:.1f} % [{low:.1f}, {high:.1f}]"
+        mid, low, high = of.of(of.arms[i], "regret")
+        ends = ", ".join(f"{100 * np.expm1(end):.1f}" if np.isfinite(end) else "–" for end in (low, high))
+        row["regret"] = f"{percent(mid)} [{ends}]"
         mine = {(v.quantity, v.model): v for v in outcome.verdicts if v.line == line}
         for quantity in ("step size", "alpha", "value"):
             if (quantity, "additive") not in mine:
@@ -164,7 +165,7 @@ def paragraph(outcome: Outcome) -> list[str]:
         "that saw a flat optimum) and its grid, tell that size from none: there it can call neither a presence nor an "
         "absence."
     )
-    said.append(calibration.sentence(calibration.checks(outcome.measured)))
+    said.append(calibration.sentence(calibration.checks(outcome.measured), outcome.level))
     return [*said, _claimed(outcome)]
 
 
@@ -204,11 +205,16 @@ def _lost(outcome: Outcome) -> str:
     """What a user loses who keeps the tuning of an exact oracle: the headline."""
     worst = max(outcome.form.lines, key=lambda line: _regret(outcome, line))
     of, i = outcome.at(worst)
-    lost = [100 * np.expm1(_regret(outcome, line)) for line in outcome.form.lines]
+    lost = [_regret(outcome, line) for line in outcome.form.lines]
     return (
-        f"Keeping the tuning of an exact oracle costs {float(np.median(lost)):.1f} % of the value in the median line, "
-        f"at most {max(lost):.1f} % ({of.arms[i].label}; {worst.setting.label})."
+        f"Keeping the tuning of an exact oracle costs {percent(float(np.median(lost)))} of the value in the median "
+        f"line, at most {percent(max(lost))} ({of.arms[i].label}; {worst.setting.label})."
     )
+
+
+def percent(regret: float) -> str:
+    """A regret in logarithms as a part of the value; all of it where the run itself is lost."""
+    return f"{100 * np.expm1(regret):.1f} %" if np.isfinite(regret) else "all"
 
 
 def _regret(outcome: Outcome, line: Any) -> float:

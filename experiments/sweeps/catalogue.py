@@ -188,7 +188,7 @@ def oracle_called(text: str, ball: NormBall, delta: Any = 0.0) -> Oracle:
     one of the user's own: `file.py:name` or `module:name`, an `Oracle` or a function of the ball that makes one.
 
     Where layers are joined by a maximum, what does not answer for all of them at once answers for each (`PerLayer`): a
-    spec for the layers whose ball it is for, the others exactly.
+    spec for the layers whose ball it is for, the others exactly. The user's own are asked about all layers at once.
 
     Raises:
         DoesNotFit: an oracle that does not answer for this ball. ValueError: no such oracle.

@@ -126,6 +126,7 @@ def test_ones_own_oracle_is_taken_to_be_random_and_its_code_is_part_of_the_conte
         ("deltas = [0.5]", "", "a line has either `error` and `deltas`"),
         ("deltas = [0.5]", "deltas = [0.0]", "`deltas[0]` must be a finite number > 0.0 and < 1.0"),
         ("seeds = 4", "seeds = 1", "`seeds` must be an integer >= 4"),
+        ("seeds = 4", "seeds = 4\nreach = 1", "`reach` must be an integer >= 2"),
         ("seeds = 4", "level = 1.5", "`level` must be"),
         ("seeds = 4", "most_run_steps = 10", "at most 10 are allowed"),
         ('"layered-quadratic"', '"isotropic:4"', "'isotropic:4' twice"),

@@ -260,7 +260,7 @@ def test_intervals_hold_where_the_truth_is_known(monkeypatch: pytest.MonkeyPatch
     found = calibration.checks(outcome.measured)
     assert len(found) == (18 if setting.tunes_alpha else 12)
     assert all(one.miss <= 1 for one in found), max(found, key=lambda one: one.miss)
-    assert f"of {len(found)} shifts" in calibration.sentence(found) and "all hold" in calibration.sentence(found)
+    assert f"of {len(found)} shifts" in (said := calibration.sentence(found, outcome.level)) and "all hold" in said
     assert any("Calibration: " in sentence for sentence in report.paragraph(outcome))
     (of,) = outcome.measured
     parts = [of.grid_of(of.arms.index(one.arm), one.quantity) for one in found]
@@ -268,8 +268,11 @@ def test_intervals_hold_where_the_truth_is_known(monkeypatch: pytest.MonkeyPatch
         replace(one, low=min(one.low + part, one.estimate), high=max(one.high - part, one.estimate))
         for one, part in zip(found, parts, strict=True)
     ]
-    assert sum(one.miss > 1 for one in narrow) >= 3 and "ONLY" in calibration.sentence(narrow)
-    assert "no arm of this form" in calibration.sentence([])
+    assert sum(one.miss > 1 for one in narrow) >= 3 and "ONLY" in calibration.sentence(narrow, outcome.level)
+    assert "no arm of this form" in calibration.sentence([], outcome.level)
+    missed = next(one for one in narrow if one.miss > 1)
+    said = calibration.sentence([*found, missed], 0.95)
+    assert f"{len(found)} hold; up to " in said and "misses are expected of intervals of 95 % each" in said
 
 
 def a_window(costs: np.ndarray, *logs: np.ndarray, momentum: str = "ema") -> Found:

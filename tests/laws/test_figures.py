@@ -39,6 +39,7 @@ from experiments.studies import (
 )
 from experiments.studies.lessons import aol_bias, delta_against_epsilon, delta_table, gram_rounding
 from experiments.sweeps.growth import growth
+from figures import coupling_map
 
 PIXELS = 3.0  # how far a text may reach over the edge of its canvas
 NAMES = figures.names()
@@ -269,3 +270,15 @@ def test_the_law_of_the_canvas_can_fail(datasets: dict[str, xr.Dataset]) -> None
     made = draw("ball", datasets["ball"])
     made.text(0.9, 0.5, "a text that is much too long for where it stands")
     assert outside(made) == ["a text that is much too long for where it stands"]
+
+
+def test_the_coupling_map_says_what_was_lost_and_what_moved(tmp_path: Path) -> None:
+    data, says = a_coupling_map(tmp_path), coupling_map._says
+    predicted = data.sel(quantity="step size", model="additive")["predicted"]
+    moved = int((np.abs(predicted) > 0.005).sum())
+    assert "% lost in the median cell. Smaller step as predicted in" in says(data)
+    assert f" of {moved}, by more in" in says(data)
+    lost = data.assign(regret=data["regret"] * np.nan)
+    assert "runs are lost in half of the cells" in says(lost)
+    still = data.assign(predicted=data["predicted"] * 0)
+    assert says(still).endswith("No shift is predicted")
