@@ -53,12 +53,13 @@ def convergence(examples: dict[str, xr.Dataset]) -> xr.Dataset:
         running = theorem.metric.running(certificate.on_run(theorem.metric.of_step, columns, constants))
         horizon = np.arange(1, running.shape[-1] + 1)
         given = {n: v for n, v in constants.items() if n in theorem.constants and n != "steps"}
+        low, high = running.min(0), running.max(0)
         parts.append(
             xr.Dataset(
                 {
-                    "measured": ("step", running.mean(0)),
-                    "low": ("step", running.min(0)),
-                    "high": ("step", running.max(0)),
+                    "measured": ("step", running.mean(0).clip(low, high)),  # a mean of equal numbers is rounded
+                    "low": ("step", low),
+                    "high": ("step", high),
                     "bound": ("step", theorem.bound(**given, steps=horizon)),
                 },
                 {"step": horizon, "label": theorem.label, "title": TITLES.get(name, name)},
