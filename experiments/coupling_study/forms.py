@@ -90,13 +90,20 @@ def calibration() -> Form:
     """
     settings = [
         ("ridge:6", "l2", 0.1, "none", 150),
-        *(("ridge:6", "l-inf", *rest) for rest in ((0.05, "ema", 250), (0.2, "storm", 200))),
-        *(("isotropic:7", *rest) for rest in (("l2", 0.05, "ema", 150), ("l-inf", 0.5, "nesterov", 150))),
-        *(("isotropic:50", *rest) for rest in (("l-inf", 0.3, "ema", 300), ("l2", 0.8, "storm", 250))),
-        *(("quadratic:12", "l-inf", *rest) for rest in ((0.2, "nesterov", 200), (0.05, "none", 300))),
-        *(("quadratic:12", "l2", *rest) for rest in ((0.2, "ema", 120), (0.0, "none", 120))),
-        *(("quadratic:30", *rest) for rest in (("l2", 0.3, "nesterov", 150), ("l-inf", 0.0, "ema", 170))),
-        *(("matrix-quadratic:6x9", *rest) for rest in (("spectral", 0.1, "ema", 100), ("nuclear", 0.1, "none", 100))),
+        ("ridge:6", "l-inf", 0.05, "ema", 250),
+        ("ridge:6", "l-inf", 0.2, "storm", 200),
+        ("isotropic:7", "l2", 0.05, "ema", 150),
+        ("isotropic:7", "l-inf", 0.5, "nesterov", 150),
+        ("isotropic:50", "l-inf", 0.3, "ema", 300),
+        ("isotropic:50", "l2", 0.8, "storm", 250),
+        ("quadratic:12", "l-inf", 0.2, "nesterov", 200),
+        ("quadratic:12", "l-inf", 0.05, "none", 300),
+        ("quadratic:12", "l2", 0.2, "ema", 120),
+        ("quadratic:12", "l2", 0.0, "none", 120),
+        ("quadratic:30", "l2", 0.3, "nesterov", 150),
+        ("quadratic:30", "l-inf", 0.0, "ema", 170),
+        ("matrix-quadratic:6x9", "spectral", 0.1, "ema", 100),
+        ("matrix-quadratic:6x9", "nuclear", 0.1, "none", 100),
         ("bigram:32", "spectral", 0.0, "ema", 80),
     ]
     lines = [line(Setting(*one), error, (0.3, 0.6)) for one in settings for error in ("shrink", "inflate")]
