@@ -1,10 +1,11 @@
 """`MomentTuned` against torch.optim.Muon's own orthogonalisation: time at no larger ε and no larger η.
 
-    python benchmarks/spectral_oracle.py [--device cuda] [--repeats 9]
+    python benchmarks/spectral_oracle.py [--device cuda] [--dtype float16] [--repeats 9]
 
 Same input (float32), same dtype of the iteration, timed in turn in one process; the ratio of a case is the median of
 its repeats. The dtype is bfloat16 where the hardware multiplies it. Elsewhere it is float32 for both: torch's iteration
 then is the one below, many times faster than what ships (`shipped`: theirs as it is against ours, 512×512 Gaussian).
+`--dtype` is that of ours; torch's stays bfloat16 against a half precision.
 ε and η of both answers are measured in float64 by an SVD. Last lines: RATIO name value, torch's time over ours:
 `geomean` over all cases, `smallest` of them. Exit status 1 if an ε or η of ours is larger than torch's.
 
@@ -124,9 +125,9 @@ def held_out() -> None:
     print(f"ε or η larger than torch's on {larger} of {total}")
 
 
-def large(device: str, repeats: int) -> int:
+def large(device: str, dtype: torch.dtype, repeats: int) -> int:
     """Times and errors on large power laws; 1 if an error is larger."""
-    oracle, ratios, fair = MomentTuned(dtype=torch.bfloat16), [], True
+    oracle, ratios, fair = MomentTuned(dtype=dtype), [], True
     works: tuple[Callable[[Tensor], Any], ...] = (lambda m: oracle(m)[0], shipped)
     for rows, columns in LARGE:
         u, v = (torch.linalg.qr(torch.randn(n, rows, device=device)).Q for n in (rows, columns))
@@ -161,7 +162,7 @@ def gemm_peak(device: str, dtype: torch.dtype, size: int = 2048) -> float:
 
 def case(m: Tensor, oracle: MomentTuned, device: str, repeats: int) -> tuple[float, float, float, bool]:
     """(median ratio, our milliseconds, theirs, whether ε and η are no larger than theirs)."""
-    theirs = shipped if oracle.dtype == torch.bfloat16 else in_single
+    theirs = in_single if oracle.dtype == torch.float32 else shipped
     here = m.to(device)
     answers: tuple[Any, Any] = oracle(here)[0], theirs(here)
     mine, its = (measure(Spectral(), m.double(), d.double().cpu()) for d in answers)
@@ -178,6 +179,7 @@ def case(m: Tensor, oracle: MomentTuned, device: str, repeats: int) -> tuple[flo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], help="of our iteration")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--large", action="store_true", help="power laws of large shapes")
     parser.add_argument("--held-out", action="store_true", help="errors on other spectra, no timing")
@@ -186,9 +188,9 @@ def main() -> int:
     if arguments.held_out:
         held_out()
         return 0
+    dtype = getattr(torch, arguments.dtype) if arguments.dtype else fastest_dtype(arguments.device)
     if arguments.large:
-        return large(arguments.device, arguments.repeats)
-    dtype = fastest_dtype(arguments.device)
+        return large(arguments.device, dtype, arguments.repeats)
     oracle, ratios, fair = MomentTuned(dtype=dtype), [], True
     peak = gemm_peak(arguments.device, dtype)
     threads = torch.get_num_threads()
@@ -203,7 +205,7 @@ def main() -> int:
             print(f"  {own:8.2f} ms (torch {peer:8.2f}, {100 * share:3.0f} % of peak)  {ratio:.2f}{note}")
             ratios.append(ratio)
             fair = fair and good
-    if dtype != torch.bfloat16:
+    if dtype == torch.float32:
         m = torch.randn(512, 512, device=arguments.device)
         own = min(seconds(lambda: oracle(m), arguments.device) for _ in range(3))
         print(f"RATIO shipped {seconds(lambda: shipped(m), arguments.device) / own:.2f}")

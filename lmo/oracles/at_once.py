@@ -7,26 +7,25 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lmo.oracles.gram import Factor
-from lmo.oracles.newton_schulz import higher_part
-from lmo.oracles.plans import ERROR, Plan
-from lmo.oracles.products import symmetric_product
+from lmo.oracles.gram import WIDE, blocks_of, gram_factor
+from lmo.oracles.plans import ERROR, Plan, room_for, with_range
+from lmo.oracles.products import symmetric_product, wide_gram
 from lmo.oracles.reach import REACH
 from lmo.oracles.recordings import PerStream, matmul_settings, recordable
 from lmo.oracles.scales.base import inner, transposed
-from lmo.oracles.scales.moments import ROUNDINGS, on_host
-from lmo.polynomials import Polynomial
+from lmo.oracles.scales.moments import on_host
 from lmo.polynomials.schedule import divided
 
 SMALLEST = 2.0**-120  # of ‖x xᵀ‖_F: float32 holds it and its inverse; all that are `in_range` are larger
+SLOPE = 128.0  # the slope at 0 of a block of the Gram form in float16: 4u^-½
 _recordings = PerStream()
 
 
 class Told(NamedTuple):
     """What is known of a chain's answer when it is done, (n,) each, or a number for one matrix.
 
-    size: ‖x xᵀ‖_F, at least `SMALLEST`, x being m rounded to the dtype of the iteration. length: ‖y‖_F. before: ‖·‖_F²
-    of what went into the last step. alignment: ⟨x, −y⟩.
+    size: ‖x xᵀ‖_F, at least `SMALLEST`, x being m as it was rounded. length: ‖y‖_F. before: ‖·‖_F² of what went into
+    the last step. alignment: ⟨x, −y⟩/√size.
     """
 
     size: Any
@@ -34,11 +33,17 @@ class Told(NamedTuple):
     before: Any
     alignment: Any
 
+    @classmethod
+    def of(cls, numbers: Any) -> Told:
+        """From what `chain` tells."""
+        size, length, before, product = numbers
+        return cls(size, length, before, -product)
+
 
 def run(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Told]:
     """The chain of a plan on m (n, a, b), a ≤ b, launched kernel by kernel: the answer in `dtype`, and `Told`."""
     y, sums = chain(m, dtype, plan)
-    return y, Told(*on_host(sums))
+    return y, Told.of(on_host(sums))
 
 
 def replay(m: Tensor, dtype: torch.dtype, plan: Plan, tail: float) -> Tensor | None:
@@ -55,28 +60,18 @@ def replay(m: Tensor, dtype: torch.dtype, plan: Plan, tail: float) -> Tensor | N
         return (y.mT if tall else y)[0], sums[:, 0]
 
     kind = (m.shape, dtype, plan.terms, plan.low, *matmul_settings())
-    recording = _recordings.on(m).get(kind, work, m, dtype=dtype)
+    recording = _recordings.on(m).get(kind, work, m, dtype=with_range(dtype))
     if recording is None:
         return None
     y, sums = recording(m)
     answer = torch.empty_like(m).copy_(y)  # launched before the host waits
-    return answer if converged(Told(*sums.tolist()), min(m.shape), plan, tail, dtype) else None
+    return answer if converged(Told.of(sums.tolist()), min(m.shape), plan, tail, dtype) else None
 
 
 def in_range(size: Any, rows: int) -> bool:
     """Whether all ‖x‖_F² lie in `REACH`, from `Told.size`: it is between that and its √rows-th part. No for a NaN."""
     low, high = REACH[0] ** 2, REACH[1] ** 2 / rows**0.5
     return low < size < high if isinstance(size, float) else bool(((size > low) & (size < high)).all())
-
-
-def scale_of(size: Any, dtype: torch.dtype) -> Any:
-    """σ̄ = (Σσ⁴)^¼ with room for the rounding of the products."""
-    return size**0.5 * room_for(dtype)
-
-
-def room_for(dtype: torch.dtype) -> float:
-    """The factor of σ̄ for products that are rounded to `dtype`."""
-    return float((1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5)
 
 
 def converged(told: Told, rows: int, plan: Plan, tail: float, dtype: torch.dtype) -> bool:
@@ -88,31 +83,37 @@ def converged(told: Told, rows: int, plan: Plan, tail: float, dtype: torch.dtype
     if not (in_range(size, rows) and length**2 <= 2 * rows):  # NaN, inf
         return False
     count = min(rows - length**2, 3 * (length**2 - before))
-    return max(count, 0.0) * scale_of(size, dtype) * plan.low <= 4 * (1 - ERROR) * tail * alignment
+    return max(count, 0.0) * room_for(dtype) * plan.low <= 4 * (1 - ERROR) * tail * alignment
 
 
 def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
-    """−p(m/σ̄), σ̄ = `scale_of`, and `Told` as rows (4, n) on the device; for m that are `in_range`.
+    """−p(m/σ̄), σ̄ = (Σσ⁴)^¼·`room_for`, and `Told` as rows (4, n) on the device, the last one with the other sign.
 
-    Single steps: in half precisions blocks of steps on the Gram matrix, of a plan for steep spectra, cost η. On a GPU
-    every kernel counts, the smallest too.
+    For m that are `in_range`. Single steps: in bfloat16 blocks of steps on the Gram matrix, of a plan for steep
+    spectra, cost η. float16 has the digits for them, and not the range for m: there m is rounded to bfloat16 and
+    divided by σ̄ before anything is rounded to float16. On a GPU every kernel counts, the smallest too.
     """
-    x = m.to(dtype)
-    gram = symmetric_product(x, x)
+    half = dtype == torch.float16
+    x = m.to(with_range(dtype))
+    gram = wide_gram(x) if half else symmetric_product(x, x)
     size = _norm(gram).detach().clamp(min=SMALLEST)
-    by = size.reshape((-1, 1, 1) if len(size) > 1 else ())  # (): keeps the dtype
-    y, gram = (x * by.rsqrt()).to(dtype), (gram / by).to(dtype)
+    x, gram = _times(x, size.rsqrt(), dtype), _times(gram, size.reciprocal(), dtype)
     first, *others = plan.polynomials
-    before, y = gram, _step(y, gram, divided(first, -room_for(dtype)))
-    for polynomial in others:
-        before = symmetric_product(y, y)
-        y = _step(y, before, polynomial)
-    told = (size, _norm(y), _trace(before), -_aligned(x, y))
+    steps = (divided(first, -room_for(dtype)), *others)
+    y, before = x, gram
+    for block in blocks_of(steps, SLOPE if half and x.shape[-1] >= WIDE * x.shape[-2] else 0.0):
+        factor, before = gram_factor(gram if y is x else symmetric_product(y, y), block)
+        y = factor.times(y)
+    told = (size, _norm(y), _trace(before), _aligned(x, y))
     return y, torch.stack([one.to(size.dtype) for one in told]).detach()
 
 
-def _step(x: Tensor, gram: Tensor, polynomial: Polynomial) -> Tensor:
-    return Factor(polynomial[0], *higher_part(gram, polynomial)).times(x)
+def _times(x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
+    """x·factor, factor (n,), rounded to `dtype` once, by one kernel where autograd does not ask for two."""
+    by = factor.reshape(-1, 1, 1)
+    if x.requires_grad or x.dtype == dtype:
+        return (x * (by if len(by) > 1 else by.reshape(()))).to(dtype)  # a number (): keeps the dtype
+    return torch.mul(x, by, out=torch.empty_like(x, dtype=dtype))
 
 
 def _norm(x: Tensor) -> Tensor:

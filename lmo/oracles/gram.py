@@ -15,6 +15,8 @@ from lmo.oracles.scales import Schatten4
 from lmo.oracles.scales.base import transposed
 from lmo.polynomials import Polynomial
 
+WIDE = 1.5  # columns over rows from which the Gram form pays
+
 
 class Factor(NamedTuple):
     """(scalar + weight·matrix)·x = p(x). The scalar is apart: in the diagonal, rounded, it would swamp what it cancels.
@@ -56,6 +58,17 @@ def gram_factor(
             gram, square = symmetric_product(z, half.mT, add=half, beta=first, alpha=w), None  # (c₀ + z)r(c₀ + z)
     assert q is not None
     return Factor(scalar, weight, q), gram
+
+
+def blocks_of(polynomials: tuple[Polynomial, ...], most: float) -> list[tuple[Polynomial, ...]]:
+    """Runs of steps for `gram_factor`, each as long as its slope at 0 is at most `most`; of one step at least."""
+    found, slope = [polynomials[:1]], abs(polynomials[0][0])
+    for polynomial in polynomials[1:]:
+        slope *= abs(polynomial[0])
+        if slope > most:
+            found, slope = [*found, ()], abs(polynomial[0])
+        found[-1] += (polynomial,)
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from lmo.balls import NormBall, Spectral
 from lmo.checks import check_dtype, check_form, check_number, check_tensor
 from lmo.oracles import at_once
 from lmo.oracles.base import Harm, Oracle
-from lmo.oracles.gram import gram_factor
-from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_for
+from lmo.oracles.gram import WIDE, blocks_of, gram_factor
+from lmo.oracles.plans import ERROR, PLANS, Plan, further, plan_for_all, plans_for, room_for
 from lmo.oracles.polar_oracle import check_spectral
 from lmo.oracles.products import symmetric_product
 from lmo.oracles.reach import in_reach
@@ -26,7 +26,6 @@ from lmo.polynomials.schedule import divided
 from lmo.randomness import Draw
 
 MOST = 6  # steps
-WIDE = 1.5  # columns over rows from which the Gram form pays
 FLAT = 0.04  # lower ends of the plans for spectra so flat that the moments bound Σσ well
 SLOPE = 3.0  # the slope at 0 of a block of the Gram form, over u^-½: its rounding error grows like the slope squared
 
@@ -46,7 +45,8 @@ class MomentTuned(Oracle):
 
     Without that first look the plan is the shortest that is enough on every power law, σ̄ = (Σσ⁴)^¼, and the answer is
     looked at as before. On a GPU a look takes longer than the products that it saves, and a chain that asks nothing is
-    launched at once, for one matrix without batch dimensions as a recorded graph.
+    launched at once, for one matrix without batch dimensions as a recorded graph. In float16 such a chain takes wide
+    matrices in blocks on their Gram matrix, two thirds of the products of bfloat16.
 
     Args:
         look_first: whether the spectrum is looked at first; None: except on a GPU, for matrices of at most 2²² entries.
@@ -97,22 +97,19 @@ class MomentTuned(Oracle):
 
     def _replayed(self, m: Tensor) -> Tensor | None:
         dtype = self.dtype or m.dtype
-        if torch.float16 in (dtype, m.dtype):  # its range is short
-            return None
         return at_once.replay(m, dtype, plan_for_all(min(m.shape), self.tail, dtype), self.tail)
 
     def _at_once(self, m: Tensor) -> Tensor:
         dtype = self.dtype or m.dtype
         plan = plan_for_all(m.shape[-2], self.tail, dtype)
-        x, power = m, np.ones(m.shape[0])
-        if torch.float16 in (dtype, m.dtype):
-            x, m, power, _ = in_reach(m, dtype)
-        y, told = at_once.run(x, dtype, plan)
+        power = np.ones(m.shape[0])
+        y, told = at_once.run(m, dtype, plan)
         if not at_once.in_range(told.size, m.shape[-2]):
             x, m, power, _ = in_reach(m, dtype)
             y, told = at_once.run(x, dtype, plan)
-        seen = Seen.of(y, told.length**2, told.before, told.alignment / power)
-        return self._enough(y, m, seen, at_once.scale_of(told.size, dtype) / power, np.zeros(len(power)), plan)
+        scale = told.size**0.5 / power
+        seen = Seen.of(y, told.length**2, told.before, told.alignment * scale)
+        return self._enough(y, m, seen, room_for(dtype) * scale, np.zeros(len(power)), plan)
 
     def _by_a_look(self, m: Tensor) -> Tensor:
         x, m, power, found = in_reach(m, self.dtype or m.dtype)
@@ -154,17 +151,6 @@ class MomentTuned(Oracle):
         return out
 
 
-def blocks_of(polynomials: tuple[Polynomial, ...], dtype: torch.dtype) -> list[tuple[Polynomial, ...]]:
-    """Runs of steps that the Gram form may take at once: as long as the slope at 0 allows."""
-    most, found, slope = SLOPE * torch.finfo(dtype).eps ** -0.5, [polynomials[:1]], polynomials[0][0]
-    for polynomial in polynomials[1:]:
-        slope *= polynomial[0]
-        if slope > most:
-            found, slope = [*found, ()], polynomial[0]
-        found[-1] += (polynomial,)
-    return found
-
-
 def run_blocks(
     x: Tensor, gram: Tensor, square: Tensor, scale: np.ndarray, polynomials: tuple[Polynomial, ...]
 ) -> tuple[Tensor, Tensor]:
@@ -173,7 +159,7 @@ def run_blocks(
     Wide x: blocks of steps; square x: single steps.
     """
     wide = x.shape[-1] >= WIDE * x.shape[-2]
-    blocks = blocks_of(polynomials, x.dtype) if wide else [(polynomial,) for polynomial in polynomials]
+    blocks = blocks_of(polynomials, SLOPE * torch.finfo(x.dtype).eps ** -0.5 if wide else 0.0)
     y, scale = x, np.where(scale > 0, scale, 1)
     first, *others = blocks[0]
     if x.shape[0] == 1 and x.dtype != torch.float16:

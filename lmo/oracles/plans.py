@@ -136,10 +136,19 @@ def _plan_for(rows: int, k: int, may_gain: bool, tail: float, dtype: torch.dtype
 
 @functools.lru_cache(maxsize=256)
 def plan_for_all(rows: int, tail: float, dtype: torch.dtype) -> Plan:
-    """The shortest plan without a gain that is enough, in the same sense, for every power law; σ̄ = (Σσ⁴)^¼."""
-    laws = [_power_law(rows, k) for k in range(0, BINS + 1, BINS // 20)]
-    room = (1 + ROUNDINGS * torch.finfo(dtype).eps) ** 0.5
+    """The shortest plan without a gain that is enough, in the same sense, for every power law; σ̄ = (Σσ⁴)^¼·room."""
+    laws, room = [_power_law(rows, k) for k in range(0, BINS + 1, BINS // 20)], room_for(dtype)
     return PLANS[max(_first_good(sigma, room * float((sigma**4).sum()) ** 0.25, False, tail) for sigma in laws)]
+
+
+def room_for(dtype: torch.dtype) -> float:
+    """σ̄ over (Σσ⁴)^¼: room for products that are rounded to `dtype`; for float16 that of bfloat16 (`with_range`)."""
+    return float((1 + ROUNDINGS * torch.finfo(with_range(dtype)).eps) ** 0.5)
+
+
+def with_range(dtype: torch.dtype) -> torch.dtype:
+    """What a matrix is rounded to before its scale is known, for steps in `dtype`: float16 is too short for it."""
+    return torch.bfloat16 if dtype == torch.float16 else dtype
 
 
 def _power_law(rows: int, k: int) -> np.ndarray:

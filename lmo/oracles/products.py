@@ -73,6 +73,18 @@ def symmetric_product(x: Tensor, y: Tensor, add: Tensor | None = None, beta: flo
     return out
 
 
+def wide_gram(x: Tensor) -> Tensor:
+    """x xᵀ of a half precision, (n, a, b), in float32: as the hardware sums it, not rounded.
+
+    Rounded to bfloat16 it would cost a block of three steps on it all precision (`tests/laws/test_at_once.py`).
+    """
+    if x.is_cuda and not x.requires_grad:
+        if x.shape[0] == 1:
+            return torch.mm(x[0], x[0].mT, out_dtype=torch.float32).unsqueeze(0)
+        return torch.bmm(x, x.mT, out_dtype=torch.float32)
+    return symmetric_product(x.float(), x.float())
+
+
 def combine(a: float, x: Tensor, b: float, y: Tensor) -> tuple[float, Tensor]:
     """(w, z) with wz = a·x + b·y, rounded once: torch adds half precisions in float32 only as x + t(y − x).
 

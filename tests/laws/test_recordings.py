@@ -51,7 +51,7 @@ def decaying(shape: tuple[int, int], exponent: float, seed: int) -> torch.Tensor
     return (u * torch.arange(1.0, min(shape) + 1).double() ** -exponent) @ vh
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("shape", [(40, 40), (24, 70), (70, 24)])
 def test_answers_are_those_of_the_plain_chain(shape, dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spectra come and go, tails ask for further steps; each answer stays what it was."""
