@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -97,7 +98,7 @@ def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
     x = m.to(with_range(dtype))
     gram = wide_gram(x) if half else symmetric_product(x, x)
     size = _norm(gram).detach().clamp(min=SMALLEST)
-    x, gram = _times(x, size.rsqrt(), dtype), _times(gram, size.reciprocal(), dtype)
+    x, gram = _by(torch.mul, x, size.rsqrt(), dtype), _by(torch.div, gram, size, dtype)
     first, *others = plan.polynomials
     steps = (divided(first, -room_for(dtype)), *others)
     y, before = x, gram
@@ -108,12 +109,12 @@ def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
     return y, torch.stack([one.to(size.dtype) for one in told]).detach()
 
 
-def _times(x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """x·factor, factor (n,), rounded to `dtype` once, by one kernel where autograd does not ask for two."""
+def _by(operation: Callable[..., Tensor], x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
+    """x times or over its factor, (n,), rounded to `dtype` once, by one kernel where autograd does not ask for two."""
     by = factor.reshape(-1, 1, 1)
     if x.requires_grad or x.dtype == dtype:
-        return (x * (by if len(by) > 1 else by.reshape(()))).to(dtype)  # a number (): keeps the dtype
-    return torch.mul(x, by, out=torch.empty_like(x, dtype=dtype))
+        return operation(x, by if len(by) > 1 else by.reshape(())).to(dtype)  # a number (): keeps the dtype
+    return operation(x, by, out=torch.empty_like(x, dtype=dtype))
 
 
 def _norm(x: Tensor) -> Tensor:
