@@ -26,7 +26,6 @@ from lmo.momentum import Ema, HeavyBall, Momentum, Nesterov, NoMomentum, Storm
 from lmo.names import unknown_name
 from lmo.oracles import Exact, Oracle, PerLayer, Perturbed, Quantised, Rounded, Stale
 from lmo.oracles.errors import catalogue as error_models
-from lmo.oracles.low_rank import LowRankOracle
 
 MOMENTA: dict[str, Momentum] = {
     "none": NoMomentum(),
@@ -232,10 +231,10 @@ def check_fit(problem: str, ball: str, oracle: str, noise: float, delta: float =
     made = problem_called(problem)
     answers = oracle_called(oracle, ball_called(ball, made), delta)
     with_noise(made, noise)
-    layers = zip(answers.oracles, made.shape, strict=True) if isinstance(answers, PerLayer) else [(answers, made.shape)]
-    for one, shape in layers:
-        if isinstance(one, LowRankOracle) and one.rank > min(shape):
-            raise DoesNotFit(f"the oracle {oracle!r} has a larger rank than matrices of shape {shape} of {problem!r}")
+    try:
+        answers.check_shape(made.shape)
+    except ValueError as error:
+        raise DoesNotFit(f"the oracle {oracle!r} does not answer for {problem!r}: {error}") from None
 
 
 def _by_a_maximum(ball: NormBall) -> Product | None:

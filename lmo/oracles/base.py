@@ -100,6 +100,10 @@ class Oracle(ABC):
         """Refuses what is no finite element; less where `_direction` reads all entries anyway, and refuses them."""
         self.ball.check(name, x)
 
+    def check_shape(self, shape: tuple) -> None:
+        """`ValueError` where it answers for no element of this core shape (of a product: a tuple of those)."""
+        return None  # most answer for all of them
+
     @abstractmethod
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]: ...
 

@@ -44,11 +44,13 @@ class LowRankOracle(Oracle):
     def _factors(self, x: Tensor, memory: Any, draw: Draw | None) -> tuple[Tensor, Tensor, Any]:
         """P (…, a, rank), Q (…, b, rank) and the memory, for x (…, a, b) with entries of size at most 1."""
 
+    def check_shape(self, shape: tuple) -> None:
+        """`ValueError` where the rank is above that of its matrices."""
+        if self.rank > min(shape):
+            raise ValueError(f"`rank` must be at most {min(shape)} for shape {tuple(shape)}, got {self.rank}")
+
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
-        if self.rank > min(m.shape[-2:]):
-            raise ValueError(
-                f"`rank` must be at most {min(m.shape[-2:])} for shape {tuple(m.shape[-2:])}, got {self.rank}"
-            )
+        self.check_shape(m.shape[-2:])
         left, right, memory = self._factors(exactly_scaled(working(m)), memory, draw)
         return (left @ right.mT).to(m.dtype) * -self.ball.radius(m.shape), memory  # type: ignore[attr-defined]
 

@@ -57,6 +57,11 @@ class PerLayer(Oracle):
         ]
         return Promise(*worst)
 
+    def check_shape(self, shape: tuple) -> None:
+        """That of each layer."""
+        for oracle, one in zip(self.oracles, shape, strict=True):
+            oracle.check_shape(one)
+
     def _direction(self, m: Any, memory: Any, draw: Draw | None, harm: Harm | None) -> tuple[Any, Any]:
         memories = memory or [None] * len(self.oracles)
         answers = [o._direction(a, kept, draw, None) for o, a, kept in zip(self.oracles, m, memories, strict=True)]

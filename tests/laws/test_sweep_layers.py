@@ -69,9 +69,9 @@ def test_a_run_of_layers_does_not_depend_on_its_batch(tmp_path: Path) -> None:
 
 def test_a_rank_above_that_of_the_matrices_does_not_fit() -> None:
     catalogue.check_fit("layered-quadratic", "product", "low-rank:2", 0.0)
-    with pytest.raises(catalogue.DoesNotFit, match="larger rank than matrices of shape"):
+    with pytest.raises(catalogue.DoesNotFit, match="`rank` must be at most"):
         catalogue.check_fit("layered-quadratic", "product", "low-rank:9", 0.0)
-    with pytest.raises(catalogue.DoesNotFit, match=r"larger rank than matrices of shape \(2, 7\)"):
+    with pytest.raises(catalogue.DoesNotFit, match=r"at most 2 for shape \(2, 7\), got 3"):
         catalogue.check_fit("matrix-quadratic:2x7", "spectral", "low-rank:3", 0.0)
     with pytest.raises(ValueError, match="'low-rank:3' goes with nothing else in this grid"):
         plan(Sweep("matrix-quadratic:2x7", "spectral", ["exact", "low-rank:3"], [0.1], 5))
