@@ -55,7 +55,8 @@ def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -
     missing = [name for name in needed if name not in numbers]
     if missing:
         meaning = "; ".join(f"{name}: {CONSTANTS[name].meaning}" for name in missing)
-        hint = ". `tune` finds step_size and alpha" if {"step_size", "alpha"} & set(missing) else ""
+        tunable = {"step_size", "alpha"} & set(missing) and not who.startswith("the tuning of")
+        hint = ". `tune` finds step_size and alpha" if tunable else ""
         raise ValueError(f"{who} needs {', '.join(missing)} ({meaning}){hint}")
     if {"mu", "smoothness"} <= set(numbers) and np.any(numbers["mu"] > numbers["smoothness"]):
         raise ValueError(f"{who}: `mu` cannot exceed `smoothness`, as ‖∇f‖_*² ≤ 2L(f − inf f); one of them is wrong")

@@ -92,7 +92,15 @@ def bound(name: str, constants: Constants = None, as_json: Json = False) -> None
     from experiments.arguments import rows
 
     theorem = bounds.load(name)
-    _print_rows([{**row, "bound": float(theorem.bound(**row))} for row in rows(constants or [])], as_json)
+    table = [{**row, "bound": _one_number(theorem.bound(**row), name)} for row in rows(constants or [])]
+    _print_rows(table, as_json)
+
+
+def _one_number(value: Any, name: str) -> float:
+    """The value at plain constants; `ValueError` for an array, which lists make where there are no layers."""
+    if getattr(value, "ndim", 0):
+        raise ValueError(f"{name} has no layers for a list a,b,… of numbers; a table is a range first:last:count")
+    return float(value)
 
 
 @app.command()
@@ -113,9 +121,9 @@ def tune(name: str, constants: Constants = None, as_json: Json = False) -> None:
             if one.step_size is not None:
                 entry["step_size"] = one.step_size.tolist()
             if one.alpha is not None:
-                entry["alpha"] = float(one.alpha)
-            entry |= {name: float(value) for name, value in one.others.items()}
-            table.append({**entry, one.value_is: float(one.value)})
+                entry["alpha"] = _one_number(one.alpha, theorem.name)
+            entry |= {which: _one_number(value, theorem.name) for which, value in one.others.items()}
+            table.append({**entry, one.value_is: _one_number(one.value, theorem.name)})
     _print_rows(table, as_json)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import lmo
 
 import bounds
 from bounds.assumptions import Describes
@@ -128,3 +129,18 @@ def test_a_bad_theorem_file_is_refused(text: str, says: str, tmp_path: Path) -> 
 
 def test_no_case_hides_another() -> None:
     assert len(TABLE) == len(CONSTANTS) + len(ARGUMENTS) >= 30
+
+
+@pytest.mark.parametrize("command", ["bound", "tune"])
+def test_a_list_of_numbers_is_for_layers(command: str) -> None:
+    constants = ("initial_gap=1", "smoothness=1", "steps=10", *(("step_size=0.1",) if command == "bound" else ()))
+    found = lmo(command, "fixed-step", *constants, "delta=0.1,0.2")
+    assert found.status == 2 and "fixed-step has no layers for a list a,b,… of numbers" in " ".join(found.err.split())
+    assert lmo(command, "fixed-step", *constants, "delta=0.1:0.2:2").status == 0
+
+
+def test_only_bounds_advise_to_tune() -> None:
+    with pytest.raises(ValueError, match="needs step_size .*`tune` finds step_size and alpha"):
+        D1.bound(initial_gap=1.0, smoothness=1.0, steps=10)
+    found = lmo("tune", "critical-batch")
+    assert found.status == 2 and "step_size" in found.err and "`tune` finds" not in found.err
