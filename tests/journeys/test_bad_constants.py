@@ -140,7 +140,7 @@ def test_a_list_of_numbers_is_for_layers(command: str) -> None:
 
 
 def test_only_bounds_advise_to_tune() -> None:
-    with pytest.raises(ValueError, match="needs step_size .*`tune` finds step_size and alpha"):
+    with pytest.raises(ValueError, match=r"needs step_size .*`tune` finds step_size and alpha"):
         D1.bound(initial_gap=1.0, smoothness=1.0, steps=10)
     found = lmo("tune", "critical-batch")
     assert found.status == 2 and "step_size" in found.err and "`tune` finds" not in found.err
