@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -15,6 +16,7 @@ from bounds.symbols import CONSTANTS, b, c, delta, epsilon, eta
 from lmo.names import unknown_name
 
 Numbers = dict[str, np.ndarray]
+ROUNDING = 1e-9  # of measured ε and η
 
 
 def code_names(expression: sp.Expr) -> list[str]:
@@ -58,6 +60,11 @@ def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -
         tunable = {"step_size", "alpha"} & set(missing) and not who.startswith("the tuning of")
         hint = ". `tune` finds step_size and alpha" if tunable else ""
         raise ValueError(f"{who} needs {', '.join(missing)} ({meaning}){hint}")
+    if {"epsilon", "eta"} <= set(numbers) and np.any(np.add(numbers["epsilon"], numbers["eta"]) < -ROUNDING):
+        raise ValueError(
+            f"{who}: `epsilon` + `eta` cannot be negative, as −⟨m, d̂⟩ ≤ ‖m‖_*‖d̂‖: an answer of length 1 + eta has an "
+            "alignment 1 − epsilon of at most that. What is not given is 0"
+        )
     if {"mu", "smoothness"} <= set(numbers) and np.any(numbers["mu"] > numbers["smoothness"]):
         raise ValueError(f"{who}: `mu` cannot exceed `smoothness`, as ‖∇f‖_*² ≤ 2L(f − inf f); one of them is wrong")
     return numbers
@@ -97,16 +104,32 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
     return names, function
 
 
+@lru_cache(maxsize=32)
+def _with_digits(expression: sp.Expr, digits: int) -> Any:
+    """As the function of `compiled`, in decimal arithmetic; its expressions have no layers and no factors of memory."""
+    exact = sp.lambdify([CONSTANTS[name].symbol for name in code_names(expression)], expression, "mpmath")
+
+    def one(*numbers: float) -> float:
+        with mpmath.workdps(digits):
+            return float(exact(*map(mpmath.mpf, numbers)))
+
+    return np.frompyfunc(one, len(code_names(expression)), 1)
+
+
 _code_names_of_layers = lru_cache(maxsize=512)(code_names_of_layers)
 
 
-def value(expression: sp.Expr, numbers: Mapping[str, Any], at_most: float = np.inf) -> np.ndarray:
+def value(
+    expression: sp.Expr, numbers: Mapping[str, Any], at_most: float = np.inf, digits: int | None = None
+) -> np.ndarray:
     """The expression at checked constants, broadcast over their shapes; `ValueError` where it is not a number.
 
-    What is above `at_most`, ∞ too, counts as `at_most`. The last axis of constants under `over_layers` is summed; the
-    axes before it broadcast with the other constants.
+    What is above `at_most`, ∞ too, counts as `at_most`. digits: decimal ones of the arithmetic; None: doubles. The last
+    axis of constants under `over_layers` is summed; the axes before it broadcast with the other constants.
     """
     names, function = compiled(expression)
+    if digits is not None:
+        function = _with_digits(expression, digits)
     layered = _code_names_of_layers(expression)
     if layered:
         numbers = with_layer_axis(layered, {name: numbers[name] for name in names})

@@ -50,6 +50,7 @@ class Law:
     guard: Callable[[evaluate.Numbers], None] | None = None
     solve: Callable[[evaluate.Numbers], Tuning] | None = None
     free: tuple[str, ...] = ()
+    digits: int | None = None  # of the arithmetic that evaluates the claim, where double precision would cancel
 
     @property
     def constants(self) -> list[str]:
@@ -61,7 +62,7 @@ class Law:
         numbers = evaluate.check_constants(constants, self.constants, self.name)
         if self.guard is not None:
             self.guard(numbers)
-        return evaluate.value(self.claim, numbers)
+        return evaluate.value(self.claim, numbers, digits=self.digits)
 
     def tune(self, **constants: Any) -> Tuning:
         """What minimises the claim, and its value there; `ValueError` for a law that minimises nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from bounds.closed_forms.newton_schulz_delta import DELTA
-from bounds.closed_forms.newton_schulz_residual import RESIDUAL
+from bounds.closed_forms.newton_schulz_residual import DIGITS, RESIDUAL
 from bounds.law import Fact, Law
 from bounds.symbols import iterations, order, s_min
 
@@ -36,6 +36,7 @@ NewtonSchulzChi = Law(
     relation="<=",
     assumes=("exact arithmetic", "full rank: singular values, in units of the scale, lie in [s_min, 1]"),
     claim=CHI,
+    digits=DIGITS,
     facts=(
         Fact("it is 1/(1 − δ) at the δ of law NS-δ", _is_one_over_one_minus_delta),
         Fact("s_min·χ_q → (κ+1)^(−q/2) as s_min → 0 (at κ = 2, q = 5)", _grows_without_bound),

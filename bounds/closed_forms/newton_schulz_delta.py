@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from bounds.closed_forms.newton_schulz_residual import RESIDUAL
+from bounds.closed_forms.newton_schulz_residual import DIGITS, RESIDUAL
 from bounds.law import Fact, Law
 
 DELTA = RESIDUAL / (1 + sp.sqrt(1 - RESIDUAL))  # 1 − √(1 − r) without cancellation
@@ -34,6 +34,7 @@ NewtonSchulzDelta = Law(
     relation="<=",
     assumes=("exact arithmetic", "full rank: singular values, in units of the scale, lie in [s_min, 1]"),
     claim=DELTA,
+    digits=DIGITS,
     facts=(
         Fact("with s_q² ≥ 1 − r (law NS) and s_q ≤ 1 the distance is max(1 − s_q) ≤ 1 − √(1 − r)", _is_the_distance),
         Fact("which is at most r itself: r − δ = t(1 − t), t = √(1 − r)", _below_the_residual),

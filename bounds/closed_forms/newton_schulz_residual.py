@@ -8,6 +8,7 @@ from bounds.law import Fact, Law
 from bounds.symbols import iterations, order, s_min
 
 RESIDUAL = (1 - s_min**2) ** ((order + 1) ** iterations)
+DIGITS = 330  # 1 − s² is 1 in doubles for s < 1e-8, and a residual may be 1e-300
 HIGHEST = 12  # the orders that lmo.polynomials.classical offers, and that the first facts are computed for
 
 
@@ -47,6 +48,7 @@ NewtonSchulzResidual = Law(
     relation="<=",
     assumes=("exact arithmetic", "singular values, in units of the scale, lie in [s_min, 1]"),
     claim=RESIDUAL,
+    digits=DIGITS,
     facts=(
         Fact(
             f"1 − p_κ(s)² = φ(u), u = 1 − s², has no powers of u up to κ (exactly, for κ ≤ {HIGHEST})",

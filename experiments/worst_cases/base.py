@@ -102,7 +102,8 @@ def completed(theorem: Theorem, constants: Mapping[str, float]) -> dict[str, flo
             raise unknown_name("constant", name, allowed)
     positive = ("smoothness", "weight_decay" if open_loop else "initial_gap")
     full = {**dict.fromkeys(positive, 1.0), "steps": 10, "delta": 0.5} | dict(constants)
-    full["steps"] = check_integer("steps", int(full["steps"]) if full["steps"] == int(full["steps"]) else 0.5, 1)
+    steps = full["steps"]
+    full["steps"] = check_integer("steps", int(steps) if steps == int(steps) else steps, 1)
     check_number("delta", full["delta"], at_least=0.0, below=1.0)
     for name in positive:
         check_number(name, full[name], above=0.0)

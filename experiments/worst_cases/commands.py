@@ -12,6 +12,8 @@ from rich.console import Console
 if TYPE_CHECKING:
     from experiments.worst_cases.table import Row
 
+ROUNDING = 1e-9  # by which a run may be above a bound that it attains
+
 
 def worst_case(
     name: Annotated[str, typer.Argument(help="A theorem by name or label, or your own in a Python file.")],
@@ -36,6 +38,8 @@ def worst_case(
 ) -> None:
     """How bad can it get? The worst run known, what searches find, and the theorem's bound, side by side.
 
+    Exit status 1 if a run is above the bound.
+
     Example: lmo worst-case fixed-step steps=10 delta=0.25:0.75:3 --norm linf
     """
     import bounds
@@ -50,6 +54,11 @@ def worst_case(
         print(json.dumps([row.record() for row in made], ensure_ascii=False))
     else:
         show(made, cli.console)
+    raise typer.Exit(1 if any(_violates(row) for row in made) else 0)
+
+
+def _violates(row: Row) -> bool:
+    return row.run is not None and row.run.value > (1 + ROUNDING) * row.bound
 
 
 def _columns(made: list[Row]) -> list[tuple[str, list[str]]]:
@@ -90,7 +99,11 @@ def show(made: list[Row], console: Console) -> None:
         shown.add_row(*cells)
     needed = Console(width=sys.maxsize).measure(shown).maximum
     Console(width=max(console.width, needed)).print(shown)  # a narrower console would cut digits
-    says = ["bound: the theorem's claim, above every run."]
+    says = [
+        "bound: the theorem's claim, BELOW A RUN: it is false, or does not hold in this norm."
+        if any(map(_violates, made))
+        else "bound: the theorem's claim, above every run here."
+    ]
     if any(row.run for row in made):
         says.insert(0, "run: attained by an explicit function and oracle, run twice.")
     says += [f"{name}: {case.status}, {case.detail}." for name, case in made[-1].found.items()]

@@ -144,3 +144,10 @@ def test_only_bounds_advise_to_tune() -> None:
         D1.bound(initial_gap=1.0, smoothness=1.0, steps=10)
     found = lmo("tune", "critical-batch")
     assert found.status == 2 and "step_size" in found.err and "`tune` finds" not in found.err
+
+
+@pytest.mark.parametrize("wrong", [{"eta": -0.9}, {"epsilon": -0.2}, {"epsilon": 0.3, "eta": [0.0, -0.4]}])
+def test_no_answer_aligns_more_than_its_length(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"`epsilon` \+ `eta` cannot be negative"):
+        bound(**wrong)
+    assert float(bound(epsilon=0.4, eta=-0.4)) == pytest.approx(float(bound(epsilon=0.4, eta=-0.4 - 1e-12)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from math import comb
 
@@ -92,3 +93,22 @@ def test_the_commands() -> None:
     assert "`s_min` (smallest singular value over the scale) must be" in lmo("bound", "NS", "order=2", "iterations=1",
                                                                              "s_min=2").err  # fmt: skip
     assert all(f"{one.label} {one.name}\n" in lmo("check", one.name).out for one in (RESIDUAL, DELTA, CHI))
+
+
+@pytest.mark.parametrize(
+    ("name", "iterations", "s_min", "truth"),
+    [
+        ("newton-schulz-delta", 37, 1e-8, 1.3912e-20),
+        ("newton-schulz-delta", 40, 1e-9, 2.6240e-6),
+        ("newton-schulz-chi", 5, 1e-8, 6.4150e6),
+        ("newton-schulz-chi", 5, 1e-9, 6.4150e7),
+    ],
+)
+def test_nothing_cancels_at_tiny_singular_values(name: str, iterations: int, s_min: float, truth: float) -> None:
+    """1 − s² is 1 in doubles: they printed 9.7e-23, 1 and 6.09e6, below the truth, and failed for the last."""
+    power = 3.0**iterations
+    left = math.exp(power * math.log1p(-(s_min**2)))
+    by_log = 1 / math.sqrt(-math.expm1(power * math.log1p(-(s_min**2))))
+    found = float(bounds.laws[name].bound(order=2, iterations=iterations, s_min=s_min))
+    assert found == pytest.approx(truth, rel=1e-4)
+    assert found == pytest.approx(by_log if "chi" in name else 1 - 1 / by_log if left > 1e-9 else left / 2, rel=1e-6)
