@@ -16,6 +16,7 @@ from bounds.checking import sample_points as sample_points
 from bounds.inequalities import g
 from bounds.memory.method_sums import sums_of_memory
 from bounds.scheduled_chain import ScheduledTelescope
+from bounds.step_check import check_step as check_step
 from bounds.symbols import (
     BY_SYMBOL,
     b,
@@ -41,6 +42,7 @@ def check(theorem: Theorem) -> list[Check]:
     checks: list[Callable[[Theorem], Check]] = [
         check_chain,
         check_assumptions,
+        check_step,
         check_weights,
         check_memory,
         check_metric,
