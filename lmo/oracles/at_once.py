@@ -19,6 +19,7 @@ from lmo.polynomials.schedule import divided
 
 SMALLEST = 2.0**-120  # of ‖x xᵀ‖_F: float32 holds it and its inverse; all that are `in_range` are larger
 SLOPE = 128.0  # the slope at 0 of a block of the Gram form in float16: 4u^-½
+LONGEST = 3  # steps of a block: with four, nothing mends its rounding (η 0.18 at 80 rows)
 _recordings = PerStream()
 
 
@@ -102,7 +103,8 @@ def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
     first, *others = plan.polynomials
     steps = (divided(first, -room_for(dtype)), *others)
     y, before = x, gram
-    for block in blocks_of(steps, SLOPE if half and x.shape[-1] >= WIDE * x.shape[-2] else 0.0):
+    blocks = blocks_of(steps, SLOPE if half and x.shape[-1] >= WIDE * x.shape[-2] else 0.0)
+    for block in (part for whole in blocks for part in (whole[:LONGEST], whole[LONGEST:]) if part):
         factor, before = gram_factor(gram if y is x else symmetric_product(y, y), block)
         y = factor.times(y)
     told = (size, _norm(y), _trace(before), _aligned(x, y))
