@@ -31,8 +31,10 @@ def _code_names(expression: sp.Expr) -> tuple[str, ...]:
     return tuple(code for code, constant in CONSTANTS.items() if constant.symbol in symbols)
 
 
-def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -> Numbers:
+def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str, tunable: bool = False) -> Numbers:
     """The constants as float arrays, ε and η filled in from `delta` (or 0, an exact oracle, where none is given).
+
+    tunable: whether what is missing may be found by `tune`.
 
     Raises `ValueError`: unknown, missing or contradictory names, NaN, values outside a constant's rule.
     """
@@ -57,8 +59,7 @@ def check_constants(given: Mapping[str, Any], needed: Iterable[str], who: str) -
     missing = [name for name in needed if name not in numbers]
     if missing:
         meaning = "; ".join(f"{name}: {CONSTANTS[name].meaning}" for name in missing)
-        tunable = {"step_size", "alpha"} & set(missing) and not who.startswith("the tuning of")
-        hint = ". `tune` finds step_size and alpha" if tunable else ""
+        hint = ". `tune` finds step_size and alpha" if tunable and {"step_size", "alpha"} & set(missing) else ""
         raise ValueError(f"{who} needs {', '.join(missing)} ({meaning}){hint}")
     if {"epsilon", "eta"} <= set(numbers) and np.any(np.add(numbers["epsilon"], numbers["eta"]) < -ROUNDING):
         raise ValueError(
@@ -105,15 +106,16 @@ def compiled(expression: sp.Expr) -> tuple[tuple[str, ...], Any]:
 
 
 @lru_cache(maxsize=32)
-def _with_digits(expression: sp.Expr, digits: int) -> Any:
-    """As the function of `compiled`, in decimal arithmetic; its expressions have no layers and no factors of memory."""
-    exact = sp.lambdify([CONSTANTS[name].symbol for name in code_names(expression)], expression, "mpmath")
+def _with_digits(expression: sp.Expr, digits: int) -> tuple[tuple[str, ...], Any]:
+    """As `compiled`, in decimal arithmetic; of expressions without layers and factors of memory."""
+    names = tuple(code_names(expression))
+    exact = sp.lambdify([CONSTANTS[name].symbol for name in names], expression, "mpmath")
 
     def one(*numbers: float) -> float:
         with mpmath.workdps(digits):
             return float(exact(*map(mpmath.mpf, numbers)))
 
-    return np.frompyfunc(one, len(code_names(expression)), 1)
+    return names, np.frompyfunc(one, len(names), 1)
 
 
 _code_names_of_layers = lru_cache(maxsize=512)(code_names_of_layers)
@@ -127,9 +129,7 @@ def value(
     What is above `at_most`, ∞ too, counts as `at_most`. digits: decimal ones of the arithmetic; None: doubles. The last
     axis of constants under `over_layers` is summed; the axes before it broadcast with the other constants.
     """
-    names, function = compiled(expression)
-    if digits is not None:
-        function = _with_digits(expression, digits)
+    names, function = compiled(expression) if digits is None else _with_digits(expression, digits)
     layered = _code_names_of_layers(expression)
     if layered:
         numbers = with_layer_axis(layered, {name: numbers[name] for name in names})

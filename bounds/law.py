@@ -59,7 +59,7 @@ class Law:
 
     def bound(self, **constants: Any) -> np.ndarray:
         """The claim's value, broadcast over arrays; errors as `Theorem.bound`, and where the law says nothing."""
-        numbers = evaluate.check_constants(constants, self.constants, self.name)
+        numbers = evaluate.check_constants(constants, self.constants, self.name, tunable=True)
         if self.guard is not None:
             self.guard(numbers)
         return evaluate.value(self.claim, numbers, digits=self.digits)

@@ -96,7 +96,7 @@ class Theorem:
         `delta` stands for epsilon = eta = delta; with neither, the oracle is exact. `ValueError` for unknown, missing
         or contradictory constants and for values outside their rule (NaN, δ ≥ 1, negative …).
         """
-        numbers = evaluate.check_constants(constants, self.constants, self.name)
+        numbers = evaluate.check_constants(constants, self.constants, self.name, tunable=True)
         largest = self.largest_step(numbers)
         if np.any(numbers.get("step_size", np.asarray(0.0)) > largest * (1 + 1e-12)):
             raise ValueError(f"{self.name}: `step_size` must be at most {self.step_at_most}, here {largest.min():g}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lmo.oracles.gram import WIDE, blocks_of, gram_factor
 from lmo.oracles.plans import ERROR, Plan, room_for, with_range
-from lmo.oracles.products import symmetric_product, wide_gram
+from lmo.oracles.products import symmetric_product, unfollowed, wide_gram
 from lmo.oracles.reach import REACH
 from lmo.oracles.recordings import PerStream, matmul_settings, recordable
 from lmo.oracles.scales.base import inner, transposed
@@ -103,8 +103,8 @@ def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
     first, *others = plan.polynomials
     steps = (divided(first, -room_for(dtype)), *others)
     y, before = x, gram
-    blocks = blocks_of(steps, SLOPE if half and x.shape[-1] >= WIDE * x.shape[-2] else 0.0)
-    for block in (part for whole in blocks for part in (whole[:LONGEST], whole[LONGEST:]) if part):
+    in_blocks = half and x.shape[-1] >= WIDE * x.shape[-2]
+    for block in blocks_of(steps, SLOPE if in_blocks else 0.0, LONGEST):
         factor, before = gram_factor(gram if y is x else symmetric_product(y, y), block)
         y = factor.times(y)
     told = (size, _norm(y), _trace(before), _aligned(x, y))
@@ -112,11 +112,13 @@ def chain(m: Tensor, dtype: torch.dtype, plan: Plan) -> tuple[Tensor, Tensor]:
 
 
 def _by(operation: Callable[..., Tensor], x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """x times or over its factor, (n,), rounded to `dtype` once, by one kernel where autograd does not ask for two."""
+    """x times or over its factor, (n,), rounded to `dtype` once; on a GPU by one kernel, unless autograd follows."""
     by = factor.reshape(-1, 1, 1)
-    if x.requires_grad or x.dtype == dtype:
+    if x.dtype == dtype:
         return operation(x, by if len(by) > 1 else by.reshape(())).to(dtype)  # a number (): keeps the dtype
-    return operation(x, by, out=torch.empty_like(x, dtype=dtype))
+    if x.is_cuda and unfollowed(x):
+        return operation(x, by, out=torch.empty_like(x, dtype=dtype))
+    return operation(x, by).to(dtype)
 
 
 def _norm(x: Tensor) -> Tensor:

@@ -60,12 +60,12 @@ def gram_factor(
     return Factor(scalar, weight, q), gram
 
 
-def blocks_of(polynomials: tuple[Polynomial, ...], most: float) -> list[tuple[Polynomial, ...]]:
-    """Runs of steps for `gram_factor`, each as long as its slope at 0 is at most `most`; of one step at least."""
+def blocks_of(polynomials: tuple[Polynomial, ...], most: float, longest: int = 99) -> list[tuple[Polynomial, ...]]:
+    """Runs of steps for `gram_factor`: of one to `longest`, while their slope at 0 is at most `most`."""
     found, slope = [polynomials[:1]], abs(polynomials[0][0])
     for polynomial in polynomials[1:]:
         slope *= abs(polynomial[0])
-        if slope > most:
+        if slope > most or len(found[-1]) == longest:
             found, slope = [*found, ()], abs(polynomial[0])
         found[-1] += (polynomial,)
     return found

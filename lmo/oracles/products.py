@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from lmo.checks import check_device
 
@@ -78,11 +79,16 @@ def wide_gram(x: Tensor) -> Tensor:
 
     Rounded to bfloat16 it would cost a block of three steps on it all precision (`tests/laws/test_at_once.py`).
     """
-    if x.is_cuda and not x.requires_grad:
+    if x.is_cuda and unfollowed(x):
         if x.shape[0] == 1:
             return torch.mm(x[0], x[0].mT, out_dtype=torch.float32).unsqueeze(0)
         return torch.bmm(x, x.mT, out_dtype=torch.float32)
     return symmetric_product(x.float(), x.float())
+
+
+def unfollowed(x: Tensor) -> bool:
+    """Whether autograd, backward or forward, does not follow x: then results may be written into given tensors."""
+    return not x.requires_grad and forward_ad.unpack_dual(x).tangent is None
 
 
 def combine(a: float, x: Tensor, b: float, y: Tensor) -> tuple[float, Tensor]:

@@ -45,8 +45,12 @@ def matmul_settings() -> tuple[Hashable, ...]:
         precision = torch.get_float32_matmul_precision()
     except RuntimeError:  # it was set by the newer way, and torch does not mix the two
         precision = str(backend.fp32_precision)
-    reduced = (backend.allow_bf16_reduced_precision_reduction, backend.allow_fp16_reduced_precision_reduction)
-    return precision, str(reduced)
+    names = (
+        "allow_bf16_reduced_precision_reduction",
+        "allow_fp16_reduced_precision_reduction",
+        "allow_fp16_accumulation",
+    )
+    return precision, *(str(getattr(backend, name, None)) for name in names)
 
 
 class Recording:

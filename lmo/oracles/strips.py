@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from lmo.oracles.products import unfollowed
+
 ENTRIES = 2**17  # of a strip, all matrices of the batch together: half a megabyte of float32
 
 
@@ -41,7 +43,7 @@ def widened(x: Tensor, dtype: torch.dtype, slot: int | None) -> Tensor:
     Fresh memory for every strip costs as much again as the sums over it: the system hands out each page by a fault.
     For sums that end as numbers on the host; not for function transforms, which lose track of what is shared.
     """
-    plain = type(x) is Tensor and x.device.type == "cpu" and not x.requires_grad and not torch.compiler.is_compiling()
+    plain = type(x) is Tensor and x.device.type == "cpu" and unfollowed(x) and not torch.compiler.is_compiling()
     if slot is None or x.dtype == dtype or not plain or x.numel() > ENTRIES:
         return x.to(dtype)
     held = _scratch.held

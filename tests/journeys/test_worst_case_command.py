@@ -77,3 +77,13 @@ def test_a_users_theorem_is_taken_from_its_file(home: Path) -> None:
 def test_bad_requests_are_refused(words: tuple[str, ...], said: str) -> None:
     answer = lmo("worst-case", *words)
     assert answer.status == 2 and said in answer.err
+
+
+def test_a_run_above_the_claim_is_said_and_is_status_1() -> None:
+    """D1-H is about Hilbert norms."""
+    words = ("hilbert", "steps=10", "delta=0.5", "--search", "constructions")
+    above, below = (lmo("worst-case", *words, "--norm", norm) for norm in ("linf", "l2"))
+    assert above.status == 1 and "BELOW A RUN" in above.out and "above every run" not in above.out
+    assert below.status == 0 and "above every run here" in below.out
+    said = lmo("worst-case", *words, "--json")
+    assert said.status == 1 and strict_json(said.out)[0]["run"]["ratio"] > 1.1

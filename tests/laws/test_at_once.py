@@ -41,6 +41,16 @@ def test_no_error_is_larger_than_that_of_torchs_steps(shape, name) -> None:
     assert float(ours.eta) <= max(float(theirs.eta), ERROR + 0.004)
 
 
+@pytest.mark.parametrize("shape", [(24, 240), (64, 128), (80, 160), (80, 800), (112, 1120)])
+@pytest.mark.parametrize("exponent", [0.9, 1.0])
+def test_few_rows_are_answered_as_well(shape, exponent: float) -> None:
+    """Plans of four steps with small slopes: in one block η was 0.16 to 0.18 at 80 rows."""
+    m = with_values(i[: shape[0]] ** -exponent, shape)
+    ours, theirs = (measure(Spectral(), m.double(), one(m)[0].double()) for one in (HALF, TorchNewtonSchulz()))
+    assert float(ours.epsilon) <= max(float(theirs.epsilon), 0.04)
+    assert float(ours.eta) <= max(float(theirs.eta), ERROR + 0.008)
+
+
 def flops(oracle, m: torch.Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         oracle(m)
@@ -83,3 +93,10 @@ def test_a_batch_is_answered_one_by_one() -> None:
         alone = measure(Spectral(), one, HALF(one)[0])
         assert float(alone.epsilon) == pytest.approx(float(whole.epsilon[k]), abs=5e-3)
         assert float(alone.eta) == pytest.approx(float(whole.eta[k]), abs=5e-3)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own
+def test_forward_derivatives_go_through_it() -> None:
+    m, way = with_values(i[:24] ** -0.5, (24, 40)), with_values(i[:24] ** -1.0, (24, 40))
+    answer, slope = torch.func.jvp(lambda x: HALF(x)[0], (m,), (way,))
+    assert torch.equal(answer, HALF(m)[0]) and bool(slope.isfinite().all()) and float(slope.abs().max()) > 0
