@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmo.balls.base import NormBall
-from lmo.elements import Element, check_batch, inner
+from lmo.elements import Element, check_batch, inner, map_layers
 from lmo.randomness import Draw
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def alignment_deficit(alignment: Tensor, dual_norm: Tensor) -> Tensor:
 def measure(ball: NormBall, m: Element, d: Element) -> OracleError:
     """δ, ε, η of the answer `d` to the question `m`, by the definitions in `paper_notes.md` (signed, per run).
 
+    Of half precisions, and of two precisions, in float64: products and sums of halves are off by more than an
+    oracle may be, or overflow.
+
     Args:
         ball: the ball whose LMO `d` should be.
         m: shape (*batch, *core), a tuple of those for `Product`.
@@ -58,12 +61,26 @@ def measure(ball: NormBall, m: Element, d: Element) -> OracleError:
     Raises:
         TypeError, ValueError: entries that are not finite, wrong dtype, different shapes.
     """
+    m, d = _in_one_precision(m, d)
     distance = ball.distance_to_minimisers(m, d)
     epsilon = alignment_deficit(inner(m, d, ball.core_ndim), ball.dual_norm(m))
     error = OracleError(distance.value, epsilon, ball.norm(d) - 1, distance.exact)
     if not all(torch.isfinite(number).all() for number in error[:3]):
         raise ValueError("`m` or `d` is so large that ⟨m, d⟩ or a norm overflows; divide it by its largest entry")
     return error
+
+
+def _in_one_precision(*elements: Any) -> tuple[Any, ...]:
+    """As they came if all have one precision of at least 4 bytes, else in float64; what is no element is left alone."""
+    layers = [layer for one in elements for layer in (one if isinstance(one, tuple) else (one,))]
+    dtypes = {layer.dtype for layer in layers if _is_real(layer)}
+    if len(dtypes) < 2 and all(dtype.itemsize >= 4 for dtype in dtypes):
+        return elements
+    return tuple(map_layers(lambda x: x.double() if _is_real(x) else x, one) for one in elements)
+
+
+def _is_real(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
 
 
 class Oracle(ABC):

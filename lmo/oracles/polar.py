@@ -34,12 +34,13 @@ LEAST = 2.0**-44  # the smallest δ·s_min: below, rounding in float64 is in the
 class Polar(PolarOracle):
     """d̂ with δ ≤ `delta`, ‖d̂ − lmo(m)‖ in the ball's norm; made for large batches of small matrices in float64.
 
-    s_min = 0: holds for every matrix, and is proved for each answer (`polar_proof.distance_bound`, rounding included;
-    paper_notes.md, "Proving a polar factor"). One Newton step X ← (ζX + X⁻ᵀ/ζ)/2, ζ² = ‖X⁻¹‖_F/‖X‖_F, brings the
+    s_min = 0: proved for each answer of an iteration (`polar_proof.distance_bound`, rounding included; paper_notes.md,
+    "Proving a polar factor"). One Newton step X ← (ζX + X⁻ᵀ/ζ)/2, ζ² = ‖X⁻¹‖_F/‖X‖_F, brings the
     singular values to [1, (√κ + 1/√κ)/2], κ = ‖X‖_F‖X⁻¹‖_F (Higham, Functions of Matrices, §8.6); two to four minimax
     polynomials of degree 9 bring those to 1. Matrices that are not square are reduced by QR first; large wide ones go
     by the eigenvectors of xxᵀ instead. What has too large a κ for this, or is not proved, is answered by an SVD, with
-    zeros on the null space.
+    zeros on the null space: exact as `Exact` is, for a matrix within rounding of m. Its distance from the answer to m
+    itself is about 2⁻⁵³κ, above delta where κ ≥ 2⁵³·delta and the rank is full, and not known to the oracle.
 
     s_min > 0: holds where σ_min ≥ s_min‖m‖_F, by design: minimax quintics for [s_min, 1]. Not checked. Smaller singular
     values go to [0, 1 + delta], so δ ≤ 1 always. In float32 from the second step on where δ·s_min allows that.
@@ -102,7 +103,7 @@ def by_design(steps: tuple[Polynomial, ...], dtype: torch.dtype, how: Arithmetic
 
 
 def proved(x: Tensor, delta: float) -> Tensor:
-    """The polar factors of x (n, a, b), a ≤ b, in float64, each proved to have δ ≤ `delta` or from an SVD."""
+    """The polar factors of x (n, a, b), a ≤ b, in float64, each proved to have δ ≤ `delta`, or from an SVD."""
     rows, columns = x.shape[-2:]
     if rows > EIGEN[0] and columns >= EIGEN[1] * rows:
         answer, floor = by_eigen(x)

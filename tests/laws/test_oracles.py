@@ -296,3 +296,16 @@ def test_measured_errors_are_consistent() -> None:
     dual = torch.linalg.svdvals(m).sum(-1)
     np.testing.assert_allclose(error.epsilon, 1 + inner(m, d, 2) / dual, atol=1e-12)
     np.testing.assert_allclose(error.eta, torch.linalg.svdvals(d)[..., 0] - 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 8.0])
+@pytest.mark.parametrize("ball", [L2(core_ndim=2), LInf(core_ndim=2), L1(2), Spectral(), Nuclear()], ids=name_of)
+def test_half_precisions_are_measured_in_float64(ball, dtype: torch.dtype, scale: float) -> None:
+    """Products and sums of halves: ε came out at 0.4 for small entries of float16, and large ones overflowed."""
+    m = (scale * elements((40, 70), 0)).to(dtype)
+    d = Exact(ball)(m)[0]
+    mine, truth = measure(ball, m, d), measure(ball, m.double(), d.double())
+    assert all(torch.equal(one, other) for one, other in zip(mine, truth, strict=True))
+    mixed = measure(ball, m.float(), d.double())
+    assert float(mixed.epsilon) == pytest.approx(float(truth.epsilon), abs=1e-12)
