@@ -32,6 +32,8 @@ def check_step(theorem: Theorem) -> Check:
     else:
         step = theorem.step.subs(g, _g_i) if rule == "layer-adaptive" else theorem.step
         fits = not sp.cancel(theorem.step / _MULTIPLES[rule]).free_symbols & {g, _k, gamma}
+    if rule.startswith("layer") != any(one.slack.has(OverLayers) for one in theorem.proof.step):
+        return Check(NAME, False, f"the rule {rule!r} and the proof do not agree on whether there are layers")
     if not fits:
         return Check(NAME, False, f"the statement's step {theorem.step} is none of the rule {rule!r}")
     for one in theorem.proof.step:

@@ -17,7 +17,9 @@ Path = tuple[Any, ...]  # names of fields, indices of tuples, keys of mappings
 _SKIPPED = {"name", "label", "kind", "source", "says", "because", "assumes"}  # words; assumptions have no formulas
 WORDS = {  # fields that hold one of a few words
     "over": ("mean", "minimum"),
-    "momentum": ("none", "ema"),
+    "momentum": ("none", "ema", "nesterov", "storm"),
+    "step": ("fixed", "scheduled", "layer-fixed", "adaptive", "layer-adaptive", "l0-l1", "open-loop"),
+    "decay": (False, True),
     "start": ("first gradient", "zero"),
     "expectation": (False, True),
 }

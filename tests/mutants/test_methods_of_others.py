@@ -23,7 +23,9 @@ def described(label: str, **changes: Any) -> Theorem:
     [
         ("D1", {"step": "adaptive"}, "is none of the rule 'adaptive'"),
         ("D1", {"step": "open-loop"}, "is none of the rule 'open-loop'"),
-        ("D1", {"step": "layer-fixed"}, "the proof steps by gamma, the method by gamma/c"),
+        ("D1-A", {"step": "layer-fixed"}, "do not agree on whether there are layers"),
+        ("Lw", {"step": "adaptive"}, "do not agree on whether there are layers"),
+        ("Lw", {"step": "layer-fixed"}, "is none of the rule 'layer-fixed'"),
         ("D1", {"step": "Fixed"}, "no step rule 'Fixed'; the rules are fixed"),
         ("D1", {"decay": True}, "the method decays"),
         ("D2", {"step": "fixed"}, "is none of the rule 'fixed'"),
