@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sympy as sp
 
-from bounds.checking import Check, identical
+from bounds.checking import Check
 from bounds.inequalities import f_next, g, gradient_alignment, iterate_alignment
 from bounds.layers import OverLayers
 from bounds.symbols import COLUMNS, L0, L1, LAYER_COLUMNS, c, gamma
 from bounds.theorem import Theorem
+from bounds.tuning_checks import identical_step
 
 NAME = "the proof moves as the method does"
 _k, _gamma_k = COLUMNS["index"], COLUMNS["step_size"]
@@ -41,7 +42,7 @@ def check_step(theorem: Theorem) -> Check:
         moved = slack.diff(gradient_alignment) + slack.diff(_a_i)
         if f_next not in slack.free_symbols or moved == 0:
             continue
-        if not identical(moved, step):
+        if not identical_step(moved, step):
             return Check(NAME, False, f"the proof steps by {moved}, the method by {step} (`{one.name}`)")
         if slack.has(iterate_alignment) != theorem.method.decay:
             says = "the method decays" if theorem.method.decay else "the method does not decay"

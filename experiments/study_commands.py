@@ -110,7 +110,7 @@ def show(made: Result) -> None:
         cli._print_rows(rows, as_json=False)
         cli.console.print()
     for finding in made.findings:
-        mark = "[green]agrees[/]" if finding.agrees else "[red]DOES NOT[/]"
+        mark = f"[green]{finding.kind}[/]" if finding.agrees else "[red]DOES NOT[/]"
         cli.console.print(f"{mark}  ", end="")
         text = f"{finding.statement}: {finding.measured:.3f}, expected {finding.expected:.3f}"
         cli.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -46,10 +46,10 @@ def draw(dataset: xr.Dataset) -> Figure:
     at = dataset["bias"].sel(family="dense power law", exponent=1.0)
     headline(
         drawn,
-        f"AOL turns the polar factor by {100 * float(at.sel(number='relative')):.0f} % on a power law, "
+        f"AOL turns the polar factor by {100 * float(at.sel(number='relative')):.0f} % on a power law (a = 1), "
         f"but loses {100 * float(at.sel(number='epsilon')):.1f} % of the alignment",
-        f"{dataset.attrs['shape']}; s_i = (Σ_j |m mᵀ|_ij)^−½. Rows that are orthogonal have no bias; the gain, larger "
-        "singular values to start from, shrinks where the bias grows.",
+        f"{dataset.attrs['shape']}; s_i = (Σ_j |m mᵀ|_ij)^−½. Rows that are orthogonal have no bias; the gain: larger "
+        "singular values to start from.",
     )
     return drawn
 

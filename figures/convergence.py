@@ -40,7 +40,9 @@ def draw(dataset: xr.Dataset) -> Figure:
     drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=3)
     headline(
         drawn,
-        "Every run stays below its proved bound" if kept else "A run is above its bound: the statement is refuted",
+        "Every average over seeds stays below its proved bound"
+        if kept
+        else "An average is above its bound: the statement is refuted",
         "A wrong oracle (error δ) drives each method; "
         "the bound is evaluated for the same step size at every horizon K.",
         foot=0.35,

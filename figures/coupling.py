@@ -49,8 +49,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         drawn,
         f"At K = {dataset.attrs['steps']:g} the tuned α grows like (1+δ)^{float(alpha['exact']):.2f} "
         f"under momentum, not like (1+δ)^{float(alpha['closed']):g}",
-        f"Additive errors, averages over δ from 0 to {dataset.attrs['delta']:g}. Thin lines: the exponents of S1's "
-        "leading terms, its limits for K → ∞.",
+        f"Additive errors, averages over δ from 0 to {dataset.attrs['delta']:g}, powers of 1−δ divided out. "
+        "Thin lines: the exponents of S1's leading terms, its limits for K → ∞.",
         foot=0.6,
     )
     return drawn

@@ -12,7 +12,8 @@ from figures.style import MEASURED, figure, headline, styled
 
 @styled
 def draw(dataset: xr.Dataset) -> Figure:
-    """Variables share (theorem, inequality), as fractions of the bound, and measured (theorem)."""
+    """Variables share (theorem, inequality), as fractions of the bound, measured and power (theorem): of what the
+    proof adds up."""
     names = [str(t) for t in dataset["theorem"].values]
     drawn, (axis,) = figure(width=10.5, height=0.62 * len(names) + 2.6)
     rows = np.arange(len(names))[::-1]
@@ -43,7 +44,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     axis.axvline(1, color="black", lw=1.4)
     axis.set_ylim(-0.6, len(names) - 0.1)
     axis.text(1.005, len(names) - 0.45, "bound", fontsize=9.5, va="bottom")
-    axis.set_yticks(rows, [f"{label}  {name}" for label, name in zip(dataset["label"].values, names, strict=True)])
+    squared = [" (squares)" if power == 2 else "" for power in dataset["power"].values]
+    axis.set_yticks(rows, [f"{a}  {b}{c}" for a, b, c in zip(dataset["label"].values, names, squared, strict=True)])
     axis.set(
         xlabel="fraction of the bound (numbers: per cent)",
         xlim=(min(0.0, below.min() * 1.1), max(1.08, left.max() * 1.02)),
@@ -54,6 +56,6 @@ def draw(dataset: xr.Dataset) -> Figure:
         drawn,
         "Where each proof is loose",
         "Bound = measured value + the slack of every inequality of the proof, exactly. "
-        "Left of 0: a negative weight, or a negative value.",
+        "Left of 0: a negative weight or value. Squares: the proof adds up squares of the norm.",
     )
     return drawn

@@ -90,5 +90,6 @@ def slack_budget(examples: dict[str, xr.Dataset]) -> xr.Dataset:
             "theorem": list(examples),
             "inequality": names,
             "label": ("theorem", [bounds.theorems[n].label for n in examples]),
+            "power": ("theorem", [bounds.theorems[n].proof.closing.power for n in examples]),
         },
     )
