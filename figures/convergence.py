@@ -20,7 +20,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     for axis, name in zip(axes, dataset["theorem"].values, strict=False):
         one = dataset.sel(theorem=name)
         axis.plot(steps, one["bound"], color=PREDICTED, lw=2, label="proved: never above this")
-        axis.plot(steps, one["measured"], color=MEASURED, lw=2, label="measured (mean over seeds)")
+        mean = "measured (mean over seeds)"
+        axis.plot(steps, one["measured"], color=MEASURED, lw=2, marker=".", ms=4, label=mean)
         axis.fill_between(steps, one["low"], one["high"], color=MEASURED, alpha=0.2, lw=0, label="all seeds")
         axis.set_yscale("log", nonpositive="mask")  # a gap to the best point of a ball may be negative
         axis.set(xscale="log", title=f"{one['label'].item()}  {one['title'].item()}", xlabel="steps K")
@@ -29,7 +30,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         axis.set_ylim(bottom, top * 1.5)
         lowest = bottom * (1.5 * top / bottom) ** 0.13  # where the words below still stand above the axis
         axis.annotate(
-            f"{100 * last / float(one['bound'][-1]):.0f} % of the bound", (steps[-1], max(last, lowest)),
+            f"{100 * last / float(one['bound'][-1]):.0f} % of the bound".replace("-", "−"),
+            (steps[-1], max(last, lowest)),
             xytext=(-4, -14), textcoords="offset points", ha="right", fontsize=9, color=MEASURED,
         )  # fmt: skip
     for axis in axes[count:]:

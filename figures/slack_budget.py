@@ -56,6 +56,6 @@ def draw(dataset: xr.Dataset) -> Figure:
         drawn,
         "Where each proof is loose",
         "Bound = measured value + the slack of every inequality of the proof, exactly. "
-        "Left of 0: a negative weight or value. Squares: the proof adds up squares of the norm.",
+        "Left of 0: a negative weight or value. Squares: of norms.",
     )
     return drawn

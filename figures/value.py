@@ -47,8 +47,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     worst, bound = float(dataset["best_value"][:, -1].max()), float(dataset["additive_value"][-1])
     headline(
         drawn,
-        f"At the best step the worst of these errors costs {worst / start:.3g}× at δ = {delta[-1]:g}, "
-        f"where the bound allows {bound / start:.3g}×",
-        "Same runs as the best-step figure. Dotted: what D1 says of one-sided errors, once the step is tuned for them.",
+        f"At its best step the worst of these errors costs {worst / start:.3g}×, the bound allows {bound / start:.3g}×",
+        f"At δ = {delta[-1]:g}; same runs as the best-step figure. "
+        "Dotted: what D1 says of one-sided errors, once the step is tuned for them.",
     )
     return drawn
