@@ -62,4 +62,4 @@ def _headline(dataset: xr.Dataset) -> str:
         return "“Less precise oracle, smaller step”: none of these errors follows it"
     if len(follow) == len(off):
         return "“Less precise oracle, smaller step” holds for every error tried"
-    return f"“Less precise oracle, smaller step” holds for the error “{'”, “'.join(follow)}” only"
+    return f"“Less precise oracle, smaller step” holds for {', '.join(follow)} only"
